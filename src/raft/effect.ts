@@ -1,0 +1,82 @@
+// What the shell must do. Effects of one step are carried out in their order; the shell may gather them over a turn.
+//
+// Durability is data: a `send` names the write it must wait for. The shell keeps writes in order, may merge those that
+// wait into one, and reports completion by `persisted`; a failed write stops the process (DESIGN 3).
+import type { Index, Io, NodeId, Term } from '../ids.ts'
+import type { Entry, HardState } from './entry.ts'
+import type { Message } from './message.ts'
+
+export type Effect =
+  | Persist
+  | Send
+  | Apply
+  | ReadReady
+  | RefuseProposal
+  | RefuseRead
+  | RefuseTransfer
+  | LoadEntries
+  | RoleChanged
+
+/** One atomic write: first the truncation, then the entries; `io` ids only grow. */
+export interface Persist {
+  readonly kind: 'persist'
+  readonly io: Io
+  readonly hardState: HardState | null
+  readonly truncateFrom: Index | null
+  /** Always up to the end of the log as it is now. */
+  readonly entries: readonly Entry[]
+}
+
+export interface Send {
+  readonly kind: 'send'
+  readonly to: NodeId
+  readonly message: Message
+  /** Not before this write is durable; null: at once. */
+  readonly after: Io | null
+}
+
+/** Committed entries, each handed out once, in order, without gaps. */
+export interface Apply {
+  readonly kind: 'apply'
+  readonly entries: readonly Entry[]
+}
+
+/** The read may be answered from any state that has applied `index`. */
+export interface ReadReady {
+  readonly kind: 'readReady'
+  readonly id: number
+  readonly index: Index
+}
+
+/** The proposal of this very step was not appended and never will be. */
+export interface RefuseProposal {
+  readonly kind: 'refuseProposal'
+  readonly reason: 'notLeader' | 'transferring' | 'overloaded'
+}
+
+/** No leader answers for this read: ask again when there is one. */
+export interface RefuseRead {
+  readonly kind: 'refuseRead'
+  readonly id: number
+}
+
+export interface RefuseTransfer {
+  readonly kind: 'refuseTransfer'
+  readonly reason: 'notLeader' | 'unknownMember' | 'alreadyTransferring' | 'timedOut'
+}
+
+/** Read durable entries from disk, `from..to` or a shorter prefix of about `bytesMax`, and answer with `entriesLoaded`. */
+export interface LoadEntries {
+  readonly kind: 'loadEntries'
+  readonly load: number
+  readonly from: Index
+  readonly to: Index
+  readonly bytesMax: number
+}
+
+export interface RoleChanged {
+  readonly kind: 'roleChanged'
+  readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader'
+  readonly term: Term
+  readonly leader: NodeId | null
+}

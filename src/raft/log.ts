@@ -1,0 +1,144 @@
+// The log as the core sees it (§5.3): which term every entry above the snapshot has, and the bodies of the newest ones.
+// Older bodies are on disk only; whoever needs one asks for it with a `loadEntries` effect, so memory stays bounded
+// while the log grows. Terms are kept as spans: a log of a million entries has as many spans as it saw elections.
+import { assert } from '../assert.ts'
+import { asClusterTime, asIndex, asTerm } from '../ids.ts'
+import type { ClusterTime, Index, Term } from '../ids.ts'
+import type { Entry } from './entry.ts'
+
+export interface Log {
+  /** Index of the first entry that is not compacted away; 1 until there are snapshots. */
+  readonly firstIndex: Index
+  lastIndex: Index
+  /** Time of the last entry. */
+  lastTime: ClusterTime
+  /** Ascending in both fields; the first begins at `firstIndex` or the list is empty. */
+  readonly spans: TermSpan[]
+  /** Bodies of the newest entries, up to `lastIndex`, without gaps. */
+  readonly window: Entry[]
+  windowBytes: number
+}
+
+/** Consecutive entries of one term, from `firstIndex` to before the next span. */
+export interface TermSpan {
+  readonly term: Term
+  readonly firstIndex: Index
+}
+
+export interface StoredLog {
+  readonly firstIndex: Index
+  readonly lastIndex: Index
+  readonly lastTime: ClusterTime
+  readonly spans: readonly TermSpan[]
+}
+
+/** What an entry costs in windows and limits: its payload and about what its frame adds. */
+export function entryBytes(entry: Entry): number {
+  return entry.payload.length + 48
+}
+
+export function createLog(stored: StoredLog): Log {
+  return {
+    firstIndex: stored.firstIndex,
+    lastIndex: stored.lastIndex,
+    lastTime: stored.lastTime,
+    spans: [...stored.spans],
+    window: [],
+    windowBytes: 0,
+  }
+}
+
+/** Index of the oldest body in memory; `lastIndex + 1` when there is none. */
+export function windowFirst(log: Log): Index {
+  return asIndex(log.lastIndex + 1 - log.window.length)
+}
+
+/** Term of the last entry, 0 of an empty log. */
+export function lastTerm(log: Log): Term {
+  return log.spans.at(-1)?.term ?? asTerm(0)
+}
+
+/** Term of the entry at `index`: 0 at index 0, null when it is not in the log. */
+export function termAt(log: Log, index: Index): Term | null {
+  if (index === 0) return asTerm(0)
+  if (index < log.firstIndex || index > log.lastIndex) return null
+  for (let position = log.spans.length - 1; position >= 0; position--) {
+    const span = log.spans[position]
+    if (span !== undefined && span.firstIndex <= index) return span.term
+  }
+  return null
+}
+
+/**
+ * The last index, at or below `index` and the end of the log, whose term is not above `term`: where two logs can agree
+ * at best. One answer skips all terms in between, whatever their number of entries (§5.3, last paragraphs).
+ */
+export function lastIndexNotAbove(log: Log, index: Index, term: Term): { index: Index; term: Term } {
+  let end = Math.min(index, log.lastIndex)
+  for (let position = log.spans.length - 1; position >= 0; position--) {
+    const span = log.spans[position]
+    if (span === undefined || span.firstIndex > end) continue
+    if (span.term <= term) return { index: asIndex(end), term: span.term }
+    end = span.firstIndex - 1
+  }
+  return { index: asIndex(0), term: asTerm(0) }
+}
+
+/** Adds entries behind the last one. */
+export function append(log: Log, entries: readonly Entry[]): void {
+  for (const entry of entries) {
+    assert(entry.index === log.lastIndex + 1, `entry ${entry.index} appended behind ${log.lastIndex}`)
+    assert(entry.term >= lastTerm(log), `term ${entry.term} appended behind term ${lastTerm(log)}`)
+    assert(entry.time >= log.lastTime, `time ${entry.time} appended behind time ${log.lastTime}`)
+    if (entry.term !== lastTerm(log) || log.spans.length === 0) {
+      log.spans.push({ term: entry.term, firstIndex: entry.index })
+    }
+    log.lastIndex = entry.index
+    log.lastTime = entry.time
+    log.window.push(entry)
+    log.windowBytes += entryBytes(entry)
+  }
+}
+
+/** Drops the entries from the index of the first of `entries` on and puts `entries` in their place. */
+export function replaceFrom(log: Log, entries: readonly Entry[]): void {
+  const first = entries[0]
+  assert(first !== undefined, 'a tail is replaced by at least one entry')
+  assert(first.index >= log.firstIndex && first.index <= log.lastIndex, `replacement at ${first.index} outside the log`)
+  const kept = Math.max(0, log.window.length - (log.lastIndex - first.index + 1))
+  for (const dropped of log.window.splice(kept)) log.windowBytes -= entryBytes(dropped)
+  while ((log.spans.at(-1)?.firstIndex ?? 0) >= first.index) log.spans.pop()
+  log.lastIndex = asIndex(first.index - 1)
+  // After a restart the body before may be on disk only; what follows sets the time again.
+  log.lastTime = log.window.at(-1)?.time ?? asClusterTime(0)
+  append(log, entries)
+}
+
+/** The bodies of `from..to` as far as they are in memory, the first always, then up to `bytesMax`. */
+export function windowSlice(log: Log, range: { from: Index; to: Index; bytesMax: number }): readonly Entry[] {
+  const start = range.from - windowFirst(log)
+  assert(start >= 0, `body of entry ${range.from} is not in memory`)
+  let end = start
+  let bytes = 0
+  while (end < log.window.length && end - start <= range.to - range.from) {
+    const entry = log.window[end]
+    if (entry === undefined) break
+    bytes += entryBytes(entry)
+    if (end > start && bytes > range.bytesMax) break
+    end++
+  }
+  return log.window.slice(start, end)
+}
+
+/** Forgets the oldest bodies beyond `bytesMax`, but none above `keepFrom`. */
+export function shrinkWindow(log: Log, options: { bytesMax: number; keepAbove: Index }): void {
+  // Dropping from the front of an array costs its length, so it is done seldom and by the quarter.
+  if (log.windowBytes <= options.bytesMax * 1.25) return
+  let count = 0
+  for (const entry of log.window) {
+    if (log.windowBytes <= options.bytesMax || entry.index > options.keepAbove) break
+    log.windowBytes -= entryBytes(entry)
+    count++
+  }
+  log.window.splice(0, count)
+}

@@ -1,0 +1,241 @@
+// AppendEntries and its answer (§5.3): what the leader sends, what a follower does with it, and how the two find the
+// place where their logs agree.
+//
+// A follower acknowledges only what its disk has, once per completed write, and answers heartbeats at once with what is
+// durable by then: a slow disk delays commits but never looks like a lost connection.
+import { assert } from '../assert.ts'
+import { asIndex } from '../ids.ts'
+import type { Index, NodeId } from '../ids.ts'
+import { advanceCommit, commitUpTo } from './commit.ts'
+import { persistEntries, send } from './durability.ts'
+import type { Effect } from './effect.ts'
+import type { Entry } from './entry.ts'
+import { append, entryBytes, lastIndexNotAbove, replaceFrom, termAt, windowFirst, windowSlice } from './log.ts'
+import type { AppendAccepted, AppendEntries, AppendRejected } from './message.ts'
+import { acknowledged, entriesSent, hasRoom, probeFrom } from './progress.ts'
+import type { Progress } from './progress.ts'
+import { assignReads, confirmReads, readsNeedRound } from './reads.ts'
+import { becomeFollower, drawElectionTimeout } from './roles.ts'
+import { beginRound, roundStartedAt } from './rounds.ts'
+import type { Follower, Leader, RaftState } from './state.ts'
+import { tellWhenUpToDate } from './transfer.ts'
+
+// ---- the leader's side
+
+/** Sends every member what is due: new entries, news of the commit index, the round of a heartbeat or of reads. */
+export function replicate(state: RaftState, leader: Leader, effects: Effect[]): void {
+  const heartbeat = state.now >= leader.heartbeatDueAt
+  const readRound = readsNeedRound(state, leader)
+  if (heartbeat || readRound) {
+    beginRound(leader.rounds, state.now, 2 * state.options.electionTimeoutMaxMs)
+    leader.heartbeatDueAt = state.now + state.options.heartbeatMs
+    if (readRound) assignReads(state, leader)
+    // Alone in a cluster, we are the majority.
+    confirmReads(state, leader, effects)
+  }
+  for (const [member, progress] of leader.progress) {
+    // A lost probe is repeated with the next heartbeat, not sooner.
+    if (heartbeat) progress.probeOut = false
+    sendEntries(state, leader, { member, progress }, effects)
+    if (progress.roundSent < leader.rounds.current || progress.commitSent < state.commitIndex) {
+      sendAppend(state, leader, { member, progress, entries: [] }, effects)
+    }
+  }
+}
+
+/** The member's durable log is ours up to `matchIndex`. */
+export function onAppendAccepted(state: RaftState, from: NodeId, message: AppendAccepted, effects: Effect[]): void {
+  if (state.role.kind !== 'leader') return
+  const leader = state.role
+  const progress = leader.progress.get(from)
+  if (progress === undefined || message.matchIndex > state.log.lastIndex) return
+  noteContact(leader, progress, message.round)
+  acknowledged(progress, message.matchIndex)
+  progress.mode = 'replicate'
+  advanceCommit(state, leader, effects)
+  confirmReads(state, leader, effects)
+  tellWhenUpToDate(state, leader, effects)
+}
+
+/** The logs differ at `rejectedIndex`, or the member has nothing there: go back, a whole term at a time. */
+export function onAppendRejected(state: RaftState, from: NodeId, message: AppendRejected, effects: Effect[]): void {
+  if (state.role.kind !== 'leader') return
+  const leader = state.role
+  const progress = leader.progress.get(from)
+  if (progress === undefined) return
+  noteContact(leader, progress, message.round)
+  confirmReads(state, leader, effects)
+  // Only the newest probe's rejection says something new; one at or below the match is older than the match (B31, B32).
+  const isCurrent =
+    progress.mode === 'probe'
+      ? message.rejectedIndex === progress.nextIndex - 1
+      : message.rejectedIndex > progress.matchIndex && message.rejectedIndex < progress.nextIndex
+  if (!isCurrent) return
+  const agreed = lastIndexNotAbove(state.log, message.hintIndex, message.hintTerm)
+  probeFrom(progress, asIndex(Math.max(progress.matchIndex, agreed.index) + 1))
+}
+
+/** Our link to `peer` is new. */
+export function onPeerConnected(state: RaftState, peer: NodeId, restarted: boolean): void {
+  if (state.role.kind !== 'leader') return
+  const progress = state.role.progress.get(peer)
+  if (progress === undefined) return
+  if (restarted) progress.matchIndex = asIndex(0)
+  // What it has is most likely what it had; a rejection corrects us.
+  probeFrom(progress, restarted ? asIndex(state.log.lastIndex + 1) : asIndex(progress.matchIndex + 1))
+}
+
+/** Entries that a member lacks have been read from disk. */
+export function entriesToSendLoaded(state: RaftState, load: number, entries: readonly Entry[], effects: Effect[]): void {
+  if (state.role.kind !== 'leader') return
+  for (const [member, progress] of state.role.progress) {
+    if (progress.load !== load) continue
+    progress.load = null
+    if (entries[0]?.index === progress.nextIndex) sendAppend(state, state.role, { member, progress, entries }, effects)
+  }
+}
+
+function noteContact(leader: Leader, progress: Progress, round: number): void {
+  if (round <= progress.roundAnswered || round > leader.rounds.current) return
+  progress.roundAnswered = round
+  progress.contactAt = Math.max(progress.contactAt, roundStartedAt(leader.rounds, round))
+}
+
+interface Recipient {
+  readonly member: NodeId
+  readonly progress: Progress
+}
+
+function sendEntries(state: RaftState, leader: Leader, { member, progress }: Recipient, effects: Effect[]): void {
+  while (progress.nextIndex <= state.log.lastIndex && hasRoom(progress, state.options)) {
+    const inMemoryFrom = windowFirst(state.log)
+    const bytesMax = state.options.appendBytesMax
+    if (progress.nextIndex < inMemoryFrom) {
+      progress.load = state.nextLoad++
+      const to = asIndex(inMemoryFrom - 1)
+      effects.push({ kind: 'loadEntries', load: progress.load, from: progress.nextIndex, to, bytesMax })
+      return
+    }
+    const entries = windowSlice(state.log, { from: progress.nextIndex, to: state.log.lastIndex, bytesMax })
+    sendAppend(state, leader, { member, progress, entries }, effects)
+  }
+}
+
+function sendAppend(
+  state: RaftState,
+  leader: Leader,
+  append: Recipient & { readonly entries: readonly Entry[] },
+  effects: Effect[],
+): void {
+  const { member, progress, entries } = append
+  const prevLogIndex = asIndex(progress.nextIndex - 1)
+  const prevLogTerm = termAt(state.log, prevLogIndex)
+  assert(prevLogTerm !== null, `entry ${prevLogIndex} before an append is not in the log`)
+  send(state, effects, member, {
+    kind: 'appendEntries',
+    term: state.currentTerm,
+    prevLogIndex,
+    prevLogTerm,
+    entries,
+    leaderCommit: state.commitIndex,
+    round: leader.rounds.current,
+  })
+  progress.roundSent = leader.rounds.current
+  progress.commitSent = state.commitIndex
+  progress.probeOut = true
+  const last = entries.at(-1)
+  // A probe stays where it is until it is answered.
+  if (last === undefined || progress.mode === 'probe') return
+  let bytes = 0
+  for (const entry of entries) bytes += entryBytes(entry)
+  entriesSent(progress, last.index, bytes)
+}
+
+// ---- the follower's side
+
+/** An append of the current term. */
+export function onAppendEntries(state: RaftState, from: NodeId, message: AppendEntries, effects: Effect[]): void {
+  const follower = follow(state, from, message.round)
+  if (follower === null) return
+  follower.leaderCommit = asIndex(Math.max(follower.leaderCommit, message.leaderCommit))
+  if (!agrees(state, message)) {
+    const hint = lastIndexNotAbove(state.log, message.prevLogIndex, message.prevLogTerm)
+    const { currentTerm: term, roundHeard: round } = state
+    send(state, effects, from, {
+      kind: 'appendRejected',
+      term,
+      round,
+      rejectedIndex: message.prevLogIndex,
+      hintIndex: hint.index,
+      hintTerm: hint.term,
+    })
+    return
+  }
+  keepEntries(state, message.entries, effects)
+  // Not the end of our log: behind what the leader sent there may be entries of another term (B20, B30).
+  const verified = asIndex(message.prevLogIndex + message.entries.length)
+  follower.verifiedIndex = asIndex(Math.max(follower.verifiedIndex, verified))
+  commitUpTo(state, asIndex(Math.min(follower.leaderCommit, follower.verifiedIndex)), effects)
+  const nothingToWaitFor = state.durability.durableIndex >= follower.verifiedIndex
+  if (message.entries.length === 0 || nothingToWaitFor) acknowledge(state, follower, from, effects)
+}
+
+/** A write completed: tells the leader of the current term what has become durable of its log. */
+export function onEntriesStored(state: RaftState, effects: Effect[]): void {
+  const { role } = state
+  if (role.kind === 'leader') {
+    advanceCommit(state, role, effects)
+  } else if (role.kind === 'follower' && role.leader !== null) {
+    if (durableMatch(state, role) > role.acknowledgedIndex) acknowledge(state, role, role.leader, effects)
+  }
+}
+
+function acknowledge(state: RaftState, follower: Follower, leader: NodeId, effects: Effect[]): void {
+  const { currentTerm: term, roundHeard: round } = state
+  follower.acknowledgedIndex = durableMatch(state, follower)
+  send(state, effects, leader, { kind: 'appendAccepted', term, round, matchIndex: follower.acknowledgedIndex })
+}
+
+function durableMatch(state: RaftState, follower: Follower): Index {
+  return asIndex(Math.min(follower.verifiedIndex, state.durability.durableIndex))
+}
+
+/** Whose append this is leads the current term. Returns our role as its follower, or null for a replay to ignore. */
+function follow(state: RaftState, from: NodeId, round: number): Follower | null {
+  const { role, currentTerm } = state
+  assert(role.kind !== 'leader', `two leaders in term ${currentTerm}: ${from} and ${state.self}`)
+  const isNews = round > state.roundHeard
+  if (role.kind !== 'follower' || role.leader === null) {
+    // An old round does not bring back a leader that we know to be gone.
+    if (!isNews) return null
+    state.roundHeard = round
+    return becomeFollower(state, from)
+  }
+  assert(role.leader === from, `two leaders in term ${currentTerm}: ${from} and ${role.leader}`)
+  if (isNews) {
+    state.roundHeard = round
+    role.leaderHeardAt = state.now
+    role.electionDeadline = state.now + drawElectionTimeout(state)
+  }
+  return role
+}
+
+/** §5.3: whether our log holds the entry before the new ones. What is committed here, every leader has (§5.4.3). */
+function agrees(state: RaftState, { prevLogIndex, prevLogTerm }: AppendEntries): boolean {
+  const ours = termAt(state.log, prevLogIndex)
+  if (prevLogIndex > state.commitIndex) return ours === prevLogTerm
+  assert(ours === null || ours === prevLogTerm, `committed entry ${prevLogIndex} differs from the leader's`)
+  return true
+}
+
+/** Adds the entries that we lack. Only one that differs makes us drop ours from there on (B25, B26). */
+function keepEntries(state: RaftState, entries: readonly Entry[], effects: Effect[]): void {
+  const { log } = state
+  const lacking = entries.findIndex((entry) => entry.index > state.commitIndex && termAt(log, entry.index) !== entry.term)
+  if (lacking < 0) return
+  const fresh = lacking === 0 ? entries : entries.slice(lacking)
+  const replaced = (fresh[0]?.index ?? Infinity) <= log.lastIndex
+  if (replaced) replaceFrom(log, fresh)
+  else append(log, fresh)
+  persistEntries(state, effects, { entries: fresh, replaced })
+}
