@@ -1,0 +1,125 @@
+// The values of the `log/` database as bytes: an entry, the hard state (the meta
+// record is in meta-record.ts). Every value opens with a CRC-32
+// over the rest and a version; what decodes has the right checksum, the right version and the right types.
+//
+// Entries form a chain: each carries the hash of the one before, and its own hash is taken over that hash, index, term,
+// time and payload, so one hash names a whole log. The version is left out of it: logs of equal entries have equal hashes
+// on every node, whatever version wrote them (a checkpoint sent to another node names its place by such a hash).
+import { hash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { asClusterTime, asIndex, asNodeId, asTerm, type Index } from '../ids.ts'
+import type { Entry, HardState } from '../raft/entry.ts'
+import { damaged, NewerFormatError } from './damage.ts'
+import { readUint64, writeUint64 } from './uint64.ts'
+
+/** SHA-256 cut to 16 bytes, in hexadecimal. */
+export type ChainHash = string
+/** Stands before the first entry of a cluster. */
+export const chainStart: ChainHash = '0'.repeat(32)
+
+export const formatVersion = 1
+const crcBytes = 4
+/** Checksum and version, before the body of every record. */
+export const recordHeaderBytes = crcBytes + 1
+const chainBytes = 16
+
+// Both binary records are a chain hash, three numbers and then bytes of any length: the payload, or the vote.
+const chainAt = recordHeaderBytes
+const numbersAt = chainAt + chainBytes
+const indexAt = numbersAt
+const termAt = numbersAt + 8
+/** Time of an entry; in the hard state the count of batches. */
+const thirdAt = numbersAt + 16
+const headerBytes = numbersAt + 24
+
+export interface StoredEntry {
+  readonly entry: Entry
+  readonly chainBefore: ChainHash
+}
+
+/** The hard state as stored, with what it says about the log: it is in every batch. */
+export interface StoredHardState extends HardState {
+  readonly lastIndex: Index
+  /** Hash of the entry at `lastIndex`. */
+  readonly chain: ChainHash
+  /** How many batches this database has seen: only grows. */
+  readonly batches: number
+}
+
+export function encodeEntry({ entry, chainBefore }: StoredEntry): Buffer {
+  const value = Buffer.allocUnsafe(headerBytes + entry.payload.length)
+  value.write(chainBefore, chainAt, 'hex')
+  writeUint64(value, entry.index, indexAt)
+  writeUint64(value, entry.term, termAt)
+  writeUint64(value, entry.time, thirdAt)
+  value.set(entry.payload, headerBytes)
+  return seal(value)
+}
+
+/** The hash of the entry whose encoded value this is. */
+export function chainOf(value: Buffer): ChainHash {
+  return hash('sha256', value.subarray(chainAt), 'hex').slice(0, 2 * chainBytes)
+}
+
+/** Throws DamagedError unless `value` is the entry of `index`. The payload aliases `value`. */
+export function decodeEntry(where: string, index: Index, value: Buffer): StoredEntry {
+  const what = `entry ${index}`
+  unseal(where, what, value, headerBytes)
+  // The index under the checksum makes the checksum one over key and value.
+  if (readUint64(value, indexAt) !== index) throw damaged(where, `${what} holds the entry of another index`)
+  return {
+    chainBefore: value.toString('hex', chainAt, numbersAt),
+    entry: {
+      index,
+      term: asTerm(readNumber(where, what, value, termAt)),
+      time: asClusterTime(readNumber(where, what, value, thirdAt)),
+      payload: value.subarray(headerBytes)
+    }
+  }
+}
+
+export function encodeHardState(state: StoredHardState): Buffer {
+  const vote = Buffer.from(state.votedFor ?? '')
+  const value = Buffer.allocUnsafe(headerBytes + vote.length)
+  value.write(state.chain, chainAt, 'hex')
+  writeUint64(value, state.lastIndex, indexAt)
+  writeUint64(value, state.currentTerm, termAt)
+  writeUint64(value, state.batches, thirdAt)
+  vote.copy(value, headerBytes)
+  return seal(value)
+}
+
+export function decodeHardState(where: string, value: Buffer): StoredHardState {
+  const what = 'the hard state'
+  unseal(where, what, value, headerBytes)
+  const vote = value.toString('utf8', headerBytes)
+  return {
+    currentTerm: asTerm(readNumber(where, what, value, termAt)),
+    // A node id is never empty.
+    votedFor: vote === '' ? null : asNodeId(vote),
+    lastIndex: asIndex(readNumber(where, what, value, indexAt)),
+    chain: value.toString('hex', chainAt, numbersAt),
+    batches: readNumber(where, what, value, thirdAt)
+  }
+}
+
+/** Fills in version and checksum, which stand before everything else. */
+export function seal(value: Buffer): Buffer {
+  value[crcBytes] = formatVersion
+  value.writeUInt32BE(crc32(value.subarray(crcBytes)), 0)
+  return value
+}
+
+/** Throws unless `value` is long enough, intact and of this version. */
+export function unseal(where: string, what: string, value: Buffer, bytesMin: number): void {
+  if (value.length < recordHeaderBytes) throw damaged(where, `${what} is cut to ${value.length} bytes`)
+  if (value.readUInt32BE(0) !== crc32(value.subarray(crcBytes))) throw damaged(where, `${what} has a wrong checksum`)
+  if (value[crcBytes] !== formatVersion) throw new NewerFormatError(where, what)
+  if (value.length < bytesMin) throw damaged(where, `${what} is cut to ${value.length} bytes`)
+}
+
+function readNumber(where: string, what: string, value: Buffer, offset: number): number {
+  const number = readUint64(value, offset)
+  if (Number.isNaN(number)) throw damaged(where, `${what} holds a number above 2^53`)
+  return number
+}
