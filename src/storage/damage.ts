@@ -28,7 +28,8 @@ export function damaged(where: string, found: string, cause?: unknown): DamagedE
 
 /**
  * What a failed open or read of a database means. A disk that is full or a limit that is reached is an outage and passes
- * unchanged: wiping the folder would not help. Bytes that cannot be read, or files that are gone, are damage.
+ * unchanged: wiping the folder would not help. Bytes that cannot be read, files that are gone, places behind the end of a
+ * file are damage.
  */
 export function judgeDatabaseError(folder: string, error: unknown): unknown {
   if (error instanceof DamagedError) return error
@@ -38,7 +39,14 @@ export function judgeDatabaseError(folder: string, error: unknown): unknown {
   if (code === 'LEVEL_LOCKED') {
     return new LockedError(`${folder} is in use: another Holdfast process has it open. Two processes cannot share a data folder`)
   }
-  const unreadable = /Input\/output error|No such file|does not exist/.test(cause.message)
-  if (code === 'LEVEL_CORRUPTION' || unreadable) return damaged(folder, cause.message, error)
+  const isUnreadable = /Input\/output error|No such file|does not exist|Invalid argument/.test(cause.message)
+  if (code === 'LEVEL_CORRUPTION' || isUnreadable) return damaged(folder, cause.message, error)
   return error
+}
+
+/** The same for a file of ours that must be there. */
+export function judgeFileError(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error
+  if (error.code === 'ENOENT') return damaged(path, 'it is missing', error)
+  return error.code === 'EIO' ? damaged(path, 'it cannot be read', error) : error
 }

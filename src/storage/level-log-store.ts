@@ -10,6 +10,7 @@ import { resolve } from 'node:path'
 import { assert } from '../assert.ts'
 import { asIndex, type Index } from '../ids.ts'
 import type { Entry, HardState } from '../raft/entry.ts'
+import { assertEntryFollows, assertHardStateFollows } from './batch-rules.ts'
 import { entryKey, hardStateKey, metaKey } from './keys.ts'
 import { claimFolder, createDatabase, type Database, openDatabase, releaseFolder } from './level-folder.ts'
 import { chainOf, encodeEntry, encodeHardState } from './log-record.ts'
@@ -166,11 +167,7 @@ class LevelLogStore implements LogStore {
 
   #putSingleRecords(chained: Batch, batch: LogBatch, tip: Tip): void {
     const hardState = batch.hardState ?? this.#hardState
-    const before = this.#hardState
-    assert(hardState.currentTerm >= before.currentTerm, `the term goes back from ${before.currentTerm} to ${hardState.currentTerm}`)
-    assert(hardState.currentTerm >= tip.term, `an entry of term ${tip.term} in term ${hardState.currentTerm}`)
-    const isSecondVote = hardState.currentTerm === before.currentTerm && before.votedFor !== null && hardState.votedFor !== before.votedFor
-    assert(!isSecondVote, `a vote of term ${hardState.currentTerm} changes from ${before.votedFor} to ${hardState.votedFor}`)
+    assertHardStateFollows(this.#hardState, hardState, tip.term)
     assert(batch.meta !== null || this.#witness.meta !== null, 'the first write must say whose disk this is')
 
     const batches = this.#witness.batches + 1
@@ -214,9 +211,7 @@ class LevelLogStore implements LogStore {
 function putEntries(chained: Batch, before: Tip, entries: readonly Entry[]): Tip {
   let tip = before
   for (const entry of entries) {
-    assert(entry.index === tip.index + 1, `entry ${entry.index} is written after ${tip.index}`)
-    assert(entry.term >= tip.term, `entry ${entry.index} has term ${entry.term} after ${tip.term}`)
-    assert(entry.time >= tip.time, `entry ${entry.index} has time ${entry.time} after ${tip.time}`)
+    assertEntryFollows(tip, entry)
     const value = encodeEntry({ entry, chainBefore: tip.chain })
     chained.put(entryKey(entry.index), value)
     tip = { index: entry.index, term: entry.term, time: entry.time, chain: chainOf(value) }

@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatChecked, isCount, parseChecked } from './checked-json.ts'
-import { damaged, NewerFormatError } from './damage.ts'
+import { damaged, judgeFileError, NewerFormatError } from './damage.ts'
 import { writeDurably } from './durable-file.ts'
 
 export interface Witness {
@@ -28,13 +28,13 @@ export async function writeWitness(folder: string, { batches, hardState, meta }:
   await writeDurably(join(folder, fileName), formatChecked(record))
 }
 
+/** It is there from before the first batch on: throws DamagedError when it is missing. */
 export async function readWitness(folder: string): Promise<Witness> {
   let text: string
   try {
     text = await readFile(join(folder, fileName), 'utf8')
   } catch (error) {
-    // It is there from before the first batch on.
-    throw damaged(folder, `its file ${fileName} cannot be read`, error)
+    throw judgeFileError(join(folder, fileName), error)
   }
   const fields = parseChecked(text)
   if (fields === null) throw damaged(folder, `its file ${fileName} has a wrong checksum`)

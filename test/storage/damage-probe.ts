@@ -1,0 +1,52 @@
+// A process of its own that opens a log and says what it found: LevelDB may abort on damaged tables, only a second process
+// can show what happens to a second process, and limits on files are those of a process.
+import { createHash } from 'node:crypto'
+import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
+import type { LogStore } from '../../src/storage/log-store.ts'
+import { read, readWhole, someEntry, someHardState, someMeta, write } from './builders.ts'
+
+export interface ProbeRequest {
+  readonly folder: string
+  /** `open` reads everything and closes; `hold` keeps it open; `fill` writes until a write fails. */
+  readonly kind: 'open' | 'hold' | 'fill'
+}
+
+export type ProbeAnswer =
+  /** `digest` is of everything that the store gives. */
+  | { readonly kind: 'opened'; readonly lastIndex: number; readonly digest: string }
+  | { readonly kind: 'refused'; readonly name: string; readonly message: string }
+  /** `confirmed` is the last entry that was. `errors` are those of two writes and a read after it. */
+  | { readonly kind: 'filled'; readonly confirmed: number; readonly errors: readonly string[] }
+
+process.on('message', (request: ProbeRequest) => {
+  void probe(request).then((answer) => process.send?.(answer))
+})
+
+async function probe({ folder, kind }: ProbeRequest): Promise<ProbeAnswer> {
+  try {
+    const store = await openLevelLogStore(folder)
+    if (kind === 'fill') return await fillUntilFailure(store)
+    const whole = await readWhole(store)
+    if (kind === 'open') await store.close()
+    return { kind: 'opened', lastIndex: store.stored.lastIndex, digest: createHash('sha256').update(JSON.stringify(whole)).digest('hex') }
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    return { kind: 'refused', name: error.name, message: error.message }
+  }
+}
+
+async function fillUntilFailure(store: LogStore): Promise<ProbeAnswer> {
+  const errors: string[] = []
+  let confirmed = 0
+  for (let index = 1; index < 10_000 && errors.length < 2; index++) {
+    const batch = { meta: someMeta, hardState: someHardState(1), entries: [someEntry({ index, payload: 'x'.repeat(2000) })] }
+    try {
+      await write(store, batch)
+      confirmed = index
+    } catch (error) {
+      errors.push(String(error))
+    }
+  }
+  await read(store, { from: 1, to: 1 }).catch((error: unknown) => errors.push(String(error)))
+  return { kind: 'filled', confirmed, errors }
+}
