@@ -1,0 +1,72 @@
+// How a wait and a grant end: what is taken out of which record, what is said, and what is remembered. The lock is left
+// as it then is; the caller serves its queue when everything that ends together has ended (H6).
+import { unschedule } from './deadlines.ts'
+import { keepEndedToken } from './ended-tokens.ts'
+import { placeInLine, notGranted, refused, say, tokenOf } from './answers.ts'
+import type { Step } from './answers.ts'
+import type { Refused } from './outcome.ts'
+import { bucketNumber, rememberReleased, rememberRequest } from './remembered.ts'
+import type { Memory, RequestKey } from './remembered.ts'
+import { requestsOf } from './state.ts'
+import type { LockState, Request } from './state.ts'
+
+/** The wait leaves its queue and each of its attempts is refused. Nothing is remembered here. */
+export function endWait(step: Step, wait: Request, code: 'wait_timeout' | 'session_ended' | 'request_cancelled'): void {
+  const { state } = step
+  leaveQueue(state, wait)
+  unschedule(state.deadlines, wait)
+  requestsOf(state, wait.session).delete(wait.id)
+  if (wait.attempts.length === 0) return
+  const result = refusalOf(state, wait, code)
+  for (const attempt of wait.attempts) say(step, attempt, result)
+}
+
+/** The grant ends. What became of its request is remembered unless the session has been taken apart. */
+export function endGrant(
+  state: LockState,
+  grant: Request,
+  endedBy: 'released' | 'expired' | 'session_closed' | 'unclaimed',
+): void {
+  const token = tokenOf(grant)
+  const lock = grant.lock
+  lock.holder = null
+  state.held -= 1
+  unschedule(state.deadlines, grant)
+  if (endedBy === 'released') {
+    rememberReleased(state.remembered, bucketNumber(state.time), token, lock.name)
+  } else {
+    const ended = { token, lock: lock.name, endedBy, endedAt: state.time, ordinal: state.nextEnding }
+    state.nextEnding += 1
+    keepEndedToken(state.endedTokens, ended, state.limits.endedTokensMax)
+  }
+  if (requestsOf(state, grant.session).delete(grant.id)) remember(state, grant, { how: endedBy, token })
+}
+
+export function remember(state: LockState, request: Request, memory: Memory): void {
+  rememberRequest(state.remembered, bucketNumber(state.time), keyOf(request), memory)
+}
+
+/** Takes a waiting request out of the line. */
+export function leaveQueue(state: LockState, wait: Request): void {
+  wait.lock.queue.splice(placeInLine(wait.lock, wait), 1)
+  state.waiting -= 1
+}
+
+function keyOf(request: Request): RequestKey {
+  return { session: request.session?.sequence ?? null, requestId: request.id }
+}
+
+function refusalOf(
+  state: LockState,
+  wait: Request,
+  code: 'wait_timeout' | 'session_ended' | 'request_cancelled',
+): Refused {
+  switch (code) {
+    case 'wait_timeout':
+      return notGranted(state, code, wait.lock, wait.id)
+    case 'session_ended':
+      return refused({ code, session: wait.session?.id ?? null })
+    case 'request_cancelled':
+      return refused({ code, requestId: wait.id })
+  }
+}

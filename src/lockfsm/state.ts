@@ -1,0 +1,180 @@
+// The records of the lock table and the limits on them. One owner changes them, `apply`; views and records read them.
+// What stands under "Derived" follows from the other fields and is rebuilt on load: nothing may be decided by it that
+// the records do not decide.
+import type { ClusterTime, LockName, NodeId, RequestId, Run, Sequence, SessionId, Token } from '../ids.ts'
+import { asClusterTime, asSequence, asToken } from '../ids.ts'
+import { compareNames } from './byte-order.ts'
+import type { OrderedName } from './byte-order.ts'
+import { createDeadlines } from './deadlines.ts'
+import type { Deadlines, Timed } from './deadlines.ts'
+import { createEndedTokens } from './ended-tokens.ts'
+import type { EndedTokens } from './ended-tokens.ts'
+import type { Origin } from './command.ts'
+import { createRemembered } from './remembered.ts'
+import type { Remembered } from './remembered.ts'
+import { createSorted } from './sorted.ts'
+import type { Sorted } from './sorted.ts'
+
+/** Replicated configuration: every replica must have the same. A refusal names the limit without its `Max`. */
+export interface Limits {
+  readonly sessionsMax: number
+  /** Requests of one session: what it holds and awaits. */
+  readonly perSessionMax: number
+  readonly waitersPerLockMax: number
+  /** Requests without a session, holding or waiting. */
+  readonly sessionlessMax: number
+  /** Attempts of one request, or of the opening of one session, that have not been taken out. */
+  readonly attemptsMax: number
+  readonly rememberedMax: number
+  readonly endedTokensMax: number
+}
+
+export const defaultLimits: Limits = {
+  sessionsMax: 1_000_000,
+  perSessionMax: 200_000,
+  waitersPerLockMax: 20_000,
+  sessionlessMax: 1_000_000,
+  attemptsMax: 8,
+  rememberedMax: 500_000,
+  endedTokensMax: 100_000,
+}
+
+export interface LockState {
+  readonly limits: Limits
+  /** Time of the last entry applied. */
+  time: ClusterTime
+  nextSequence: Sequence
+  nextToken: Token
+  /** Ordinal of the next grant that ends otherwise than by release. */
+  nextEnding: number
+  readonly runs: Map<NodeId, NodeRun>
+  readonly sessions: Map<SessionId, Session>
+  /** The living requests that have no session. */
+  readonly sessionless: Map<RequestId, Request>
+  readonly remembered: Remembered
+  readonly endedTokens: EndedTokens
+
+  // Derived.
+  /** Living sessions by the request id that opened them. */
+  readonly openings: Map<RequestId, Session>
+  /** Only those that are held or awaited. */
+  readonly locks: Map<LockName, Lock>
+  readonly locksByName: Sorted<Lock>
+  readonly sessionsBySequence: Sorted<Session>
+  readonly deadlines: Deadlines<Session | Request>
+  held: number
+  waiting: number
+}
+
+/** The newest run seen of a node, and the number of its last applied command. */
+export interface NodeRun {
+  run: Run
+  number: number
+}
+
+export interface Session extends Timed {
+  readonly kind: 'session'
+  readonly id: SessionId
+  /** Of its opening. */
+  readonly sequence: Sequence
+  /** Of its opening; with the TTL asked for then, a repeat is recognised. */
+  readonly requestId: RequestId
+  readonly openedTtlMs: number
+  ttlMs: number
+  deadline: ClusterTime
+  readonly name: string | null
+  readonly metadata: string | null
+  /** Attempts to open it that were not withdrawn. Replaced, never changed. */
+  attempts: readonly Origin[]
+  /** When it ends because nobody is known to have learned its id; null while somebody may have. */
+  giveBackAt: ClusterTime | null
+  /** A renewal or an acquire has named it: its id is known, whatever becomes of the attempts. */
+  claimed: boolean
+  /** Derived: its living requests. */
+  readonly requests: Map<RequestId, Request>
+}
+
+/** Waits while `token` is null, then holds; when it has ended there is no such record any more. */
+export interface Request extends Timed {
+  readonly kind: 'request'
+  readonly id: RequestId
+  readonly lock: Lock
+  readonly session: Session | null
+  readonly sequence: Sequence
+  readonly owner: string | null
+  readonly metadata: string | null
+  /** TTL of the grant itself as the first attempt asked for it, and as it is now; null with a session. */
+  readonly askedTtlMs: number | null
+  ttlMs: number | null
+  /** In the order of their arrival, at most `attemptsMax`. Replaced, never changed. */
+  attempts: readonly Attempt[]
+  token: Token | null
+  /** When it came to wait or, once it holds, to hold. */
+  since: ClusterTime
+  /** End of the wait, or of a grant with a TTL of its own; null for a grant that lives as long as its session. */
+  deadline: ClusterTime | null
+  /** When it is given back because nobody attends it; null while somebody does or nobody needs to. */
+  giveBackAt: ClusterTime | null
+  /** Its grant was renewed by token: the token is known, whatever becomes of the attempts. */
+  claimed: boolean
+}
+
+/** One call for a request. Its origin tells it apart from the other calls for the same request (H10, H11). */
+export interface Attempt extends Origin {
+  /** Time of the entry that carried it; `validForMs` counts from here. */
+  readonly carriedAt: ClusterTime
+  /** Until when it waits for its answer; without meaning once the request holds. */
+  readonly pollUntil: ClusterTime
+}
+
+/** There is one as long as somebody holds or awaits the lock. Modes beyond `exclusive` will have several holders. */
+export interface Lock extends OrderedName {
+  readonly name: LockName
+  holder: Request | null
+  /** Ascending by sequence: the first is next. */
+  readonly queue: Request[]
+}
+
+export function createState(limits: Limits): LockState {
+  return {
+    limits,
+    time: asClusterTime(0),
+    nextSequence: asSequence(1),
+    nextToken: asToken(1),
+    nextEnding: 1,
+    runs: new Map(),
+    sessions: new Map(),
+    sessionless: new Map(),
+    remembered: createRemembered(),
+    endedTokens: createEndedTokens(),
+    openings: new Map(),
+    locks: new Map(),
+    locksByName: createSorted<Lock>(compareNames),
+    sessionsBySequence: createSorted<Session>((a, b) => a.sequence - b.sequence),
+    deadlines: createDeadlines(),
+    held: 0,
+    waiting: 0,
+  }
+}
+
+/** The living requests of a session, or those without one. */
+export function requestsOf(state: LockState, session: Session | null): Map<RequestId, Request> {
+  return session === null ? state.sessionless : session.requests
+}
+
+export function takeSequence(state: LockState): Sequence {
+  const sequence = state.nextSequence
+  state.nextSequence = asSequence(sequence + 1)
+  return sequence
+}
+
+export function takeToken(state: LockState): Token {
+  const token = state.nextToken
+  state.nextToken = asToken(token + 1)
+  return token
+}
+
+/** `milliseconds` after now. */
+export function later(state: LockState, milliseconds: number): ClusterTime {
+  return asClusterTime(state.time + milliseconds)
+}
