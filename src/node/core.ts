@@ -1,0 +1,120 @@
+// The Raft core with what it needs to be real: its disk, the messages that wait for a write, and the entries it asks to
+// be read back. Inputs in, effects carried out in their order, each step's before the next input.
+import { unreachable } from '../assert.ts'
+import type { Index, Io, NodeId } from '../ids.ts'
+import type { Effect, LoadEntries, RefuseTransfer, RoleChanged, Send } from '../raft/effect.ts'
+import type { Entry } from '../raft/entry.ts'
+import type { Input } from '../raft/input.ts'
+import type { Message } from '../raft/message.ts'
+import type { RaftState } from '../raft/state.ts'
+import { step } from '../raft/step.ts'
+import type { LogStore } from '../storage/log-store.ts'
+import { DiskWriter } from './disk-writer.ts'
+import type { Host } from './host.ts'
+
+export interface CoreEvents {
+  send(to: NodeId, message: Message): void
+  apply(entries: readonly Entry[]): void
+  readReady(id: number, index: Index): void
+  readRefused(id: number): void
+  transferRefused(reason: RefuseTransfer['reason']): void
+  roleChanged(change: RoleChanged): void
+  /** Something arrived from the disk: a turn is due. */
+  wake(): void
+}
+
+export type ProposalFate = 'appended' | 'notLeader' | 'transferring' | 'overloaded'
+
+export class Core {
+  readonly raft: RaftState
+  readonly disk: DiskWriter
+  readonly #host: Host
+  readonly #store: LogStore
+  readonly #events: CoreEvents
+  /** Waiting for a write, in the order they were asked for. */
+  #held: Send[] = []
+  #inbox: Input[] = []
+  #proposal: ProposalFate = 'appended'
+
+  constructor(parts: { raft: RaftState; host: Host; store: LogStore; disk: DiskWriter; events: CoreEvents }) {
+    this.raft = parts.raft
+    this.disk = parts.disk
+    this.#host = parts.host
+    this.#store = parts.store
+    this.#events = parts.events
+  }
+
+  /** Puts an input, whose time is that of the coming turn, into the inbox. */
+  receive(input: WithoutNow<Input>): void {
+    this.#inbox.push({ ...input, now: 0 })
+    this.#events.wake()
+  }
+
+  /** Every write up to `io` is durable: says what waited for it, then tells the core. */
+  durable(io: Io): void {
+    const ready = this.#held.filter(({ after }) => after !== null && after <= io)
+    this.#held = this.#held.filter(({ after }) => after === null || after > io)
+    for (const { to, message } of ready) this.#events.send(to, message)
+    this.receive({ kind: 'persisted', io })
+  }
+
+  /** Steps through everything in the inbox. */
+  drain(now: number): void {
+    // What comes in meanwhile belongs to the next turn, with a clock read after it.
+    const inputs = this.#inbox
+    this.#inbox = []
+    for (const input of inputs) this.step({ ...input, now })
+  }
+
+  step(input: Input): void {
+    for (const effect of step(this.raft, input)) this.#carryOut(effect)
+  }
+
+  propose(payload: Uint8Array, now: number): ProposalFate {
+    this.#proposal = 'appended'
+    // Whether there is room was judged command by command (intake.ts); here only the reserve is the limit.
+    this.step({ kind: 'propose', payload, exempt: true, now })
+    return this.#proposal
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case 'persist':
+        return this.disk.persist(effect)
+      case 'send':
+        if (effect.after === null) this.#events.send(effect.to, effect.message)
+        else this.#held.push(effect)
+        return
+      case 'apply':
+        return this.#events.apply(effect.entries)
+      case 'readReady':
+        return this.#events.readReady(effect.id, effect.index)
+      case 'refuseRead':
+        return this.#events.readRefused(effect.id)
+      case 'refuseProposal':
+        this.#proposal = effect.reason
+        return
+      case 'refuseTransfer':
+        return this.#events.transferRefused(effect.reason)
+      case 'loadEntries':
+        return this.#load(effect)
+      case 'roleChanged':
+        return this.#events.roleChanged(effect)
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  #load({ load, from, to, bytesMax }: LoadEntries): void {
+    this.#store.read({ from, to, bytesMax }, (error, entries) => {
+      if (error === null) this.receive({ kind: 'entriesLoaded', load, entries })
+      else {
+        const advice = 'The disk holds something else than what was written: wipe it and let the node rejoin as a new one.'
+        this.#host.fatal({ code: 'damaged', message: `reading the log: ${error.message}`, advice })
+      }
+    })
+  }
+}
+
+/** `Omit` that keeps a union a union. */
+type WithoutNow<T> = T extends unknown ? Omit<T, 'now'> : never

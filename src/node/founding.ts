@@ -1,0 +1,126 @@
+// How a cluster comes to be (DESIGN 6, Identity). It is founded once, and every member takes part: each stores the same
+// founding record (cluster id, members with their incarnations, limits), and nobody votes or serves before it knows that
+// all have. From then on an empty disk that turns up under a known name is a stranger, and a stranger never votes: two
+// of them out of three would otherwise found a second cluster whose tokens start at 1 (H27).
+//
+// The record needs no author: it is computed from what the members said of themselves, so all who heard all compute the
+// same. This file decides; storing and telling is the node's part.
+import { createHash } from 'node:crypto'
+import type { FoundingView, Introduction, RejectReason } from '../codec/frame.ts'
+import { asClusterId } from '../ids.ts'
+import type { ClusterId, Incarnation, NodeId } from '../ids.ts'
+import type { FoundingRecord } from '../storage/founding-store.ts'
+
+export interface FoundingSetup {
+  readonly self: NodeId
+  readonly incarnation: Incarnation
+  /** All members by configuration, ascending. */
+  readonly members: readonly NodeId[]
+  readonly limits: Readonly<Record<string, number>>
+  /** What is on disk. */
+  readonly record: FoundingRecord | null
+  readonly founded: boolean
+}
+
+/** What the node must do next: store the record, or store that every member has stored it. */
+export type FoundingDuty = { readonly kind: 'storeRecord'; readonly record: FoundingRecord } | { readonly kind: 'storeFounded' }
+
+export class Founding {
+  readonly #setup: FoundingSetup
+  readonly #heard = new Map<NodeId, { incarnation: Incarnation; view: FoundingView }>()
+  /** Stored by us. */
+  #record: FoundingRecord | null
+  #founded: boolean
+  #busy = false
+
+  constructor(setup: FoundingSetup) {
+    this.#setup = setup
+    this.#record = setup.record
+    this.#founded = setup.founded
+  }
+
+  get record(): FoundingRecord | null {
+    return this.#record
+  }
+
+  get founded(): boolean {
+    return this.#founded
+  }
+
+  /** What we say of ourselves. */
+  view(): FoundingView {
+    const { members, limits } = this.#setup
+    return { members: members.join(','), limits, clusterId: this.#record?.clusterId ?? null, founded: this.#founded }
+  }
+
+  /** Why a peer that introduces itself so must be refused; null when it is a member of this cluster. */
+  judge({ node, incarnation, founding }: Introduction): RejectReason | null {
+    if (node === this.#setup.self || !this.#setup.members.includes(node)) return 'not_a_member'
+    if (founding.members !== this.#setup.members.join(',')) return 'other_members'
+    const record = this.#record
+    if (record === null) return null
+    if (founding.clusterId !== null && founding.clusterId !== record.clusterId) return 'foreign_cluster'
+    const known = record.members.find((member) => member.id === node)
+    return known?.incarnation === incarnation ? null : 'stranger'
+  }
+
+  /** Whether a founded cluster does not know us: our disk is not the one that took part in its founding. */
+  isStrangerTo({ founding }: Introduction): boolean {
+    return this.#record === null && founding.founded
+  }
+
+  /** A peer that was not refused introduced itself. */
+  introduced({ node, incarnation, founding }: Introduction): void {
+    this.#heard.set(node, { incarnation, view: founding })
+  }
+
+  /** A peer has come further since it introduced itself. */
+  news(node: NodeId, news: { clusterId: ClusterId | null; founded: boolean }): void {
+    const heard = this.#heard.get(node)
+    if (heard !== undefined) heard.view = { ...heard.view, ...news }
+  }
+
+  /** The next duty, given once until it is reported as done; null when there is none now. */
+  nextDuty(): FoundingDuty | null {
+    if (this.#busy || this.#founded) return null
+    const duty = this.#duty()
+    this.#busy = duty !== null
+    return duty
+  }
+
+  recordStored(record: FoundingRecord): void {
+    this.#busy = false
+    this.#record = record
+  }
+
+  foundedStored(): void {
+    this.#busy = false
+    this.#founded = true
+  }
+
+  #duty(): FoundingDuty | null {
+    const others = this.#setup.members.filter((member) => member !== this.#setup.self)
+    const record = this.#record
+    if (record === null) {
+      return others.every((member) => this.#heard.has(member)) ? { kind: 'storeRecord', record: this.#compose() } : null
+    }
+    const views = others.map((member) => this.#heard.get(member)?.view)
+    const stored = views.map((view) => view?.clusterId === record.clusterId)
+    const someoneKnows = views.some((view, position) => view?.founded === true && stored[position] === true)
+    return someoneKnows || stored.every(Boolean) ? { kind: 'storeFounded' } : null
+  }
+
+  #compose(): FoundingRecord {
+    const { self, members, limits } = this.#setup
+    const identified = members.map((id) => ({
+      id,
+      incarnation: id === self ? this.#setup.incarnation : (this.#heard.get(id)?.incarnation ?? this.#setup.incarnation),
+    }))
+    // Configurations may differ; those of the first member count for all.
+    const [first] = members
+    const firstLimits = first === undefined || first === self ? limits : (this.#heard.get(first)?.view.limits ?? limits)
+    const sorted = Object.fromEntries(Object.entries(firstLimits).sort(([a], [b]) => (a < b ? -1 : 1)))
+    const digest = createHash('sha256').update(JSON.stringify([identified, sorted])).digest('hex')
+    return { clusterId: asClusterId(digest.slice(0, 32)), members: identified, limits: sorted }
+  }
+}

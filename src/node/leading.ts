@@ -1,0 +1,112 @@
+// What a node does only while it leads: packs commands into entries, lets time pass for records with deadlines, and
+// notices nodes that are out of reach.
+import type { ForwardRefusal } from '../codec/frame.ts'
+import type { NodeId } from '../ids.ts'
+import { nextDeadline } from '../lockfsm/expiry.ts'
+import type { LockState } from '../lockfsm/state.ts'
+import { stamp } from '../raft/cluster-time.ts'
+import type { Leader } from '../raft/state.ts'
+import type { Core } from './core.ts'
+import { entryBytesMax } from './intake.ts'
+import type { Intake } from './intake.ts'
+import type { Submitter } from './own-commands.ts'
+
+/** Commands are held back while our disk writes, so that the next entry holds more of them; but not longer than this. */
+const holdMaxMs = 5
+/** While anything has a deadline an entry is written so often: a new leader starts at most that far back (H7). */
+const idleEntryMs = 500
+/** A node that has not answered for so long loses its attempts in waiting requests. */
+const nodeLostMs = 10_000
+
+export class Leading {
+  readonly #core: Core
+  readonly #intake: Intake
+  readonly #lock: LockState
+  readonly #commands: Submitter
+  #holdingSince: number | null = null
+  #lastEntryAt = -Infinity
+  readonly #lost = new Set<NodeId>()
+  /** Entries made with commands in them, and the commands, for metrics. */
+  entries = 0
+  commands = 0
+
+  constructor(parts: { core: Core; intake: Intake; lock: LockState; commands: Submitter }) {
+    this.#core = parts.core
+    this.#intake = parts.intake
+    this.#lock = parts.lock
+    this.#commands = parts.commands
+  }
+
+  /** To be called at the end of every turn, before the tick. */
+  turn(now: number): void {
+    const { role } = this.#core.raft
+    if (role.kind !== 'leader') {
+      this.#holdingSince = null
+      this.#lost.clear()
+      return
+    }
+    this.#watchNodes(role, now)
+    this.#pack(now)
+    this.#letTimePass(role, now)
+  }
+
+  /** When a turn is due at the latest. */
+  wakeAt(now: number): number {
+    const { role } = this.#core.raft
+    if (role.kind !== 'leader') return Infinity
+    const holdEnds = this.#holdingSince === null ? Infinity : this.#holdingSince + holdMaxMs
+    const due = nextDeadline(this.#lock)
+    return Math.min(holdEnds, due === null ? Infinity : now + Math.max(1, due - role.clock.time))
+  }
+
+  #pack(now: number): void {
+    while (!this.#intake.isEmpty) {
+      this.#holdingSince ??= now
+      const held = this.#core.disk.busy && now - this.#holdingSince < holdMaxMs && this.#intake.bytes < entryBytesMax
+      if (held) return
+      const packed = this.#intake.pack()
+      const fate = this.#core.propose(packed.payload, now)
+      if (fate === 'appended') {
+        this.#lastEntryAt = now
+        this.entries++
+        this.commands += packed.count
+      } else {
+        // A transfer is under way: the next leader, or we again, will take them.
+        const reason: ForwardRefusal = fate === 'overloaded' ? 'overloaded' : 'notLeader'
+        packed.undo(reason)
+      }
+    }
+    this.#holdingSince = null
+  }
+
+  /** Proposes an entry without commands when a deadline is due, or nothing was written for long. */
+  #letTimePass(role: Leader, now: number): void {
+    const { raft } = this.#core
+    const due = nextDeadline(this.#lock)
+    // What is under way will be applied first; it may be all that is needed.
+    if (due === null || raft.appliedIndex !== raft.log.lastIndex) return
+    const isDue = stamp(role.clock, raft.log.lastTime) >= due
+    if (!isDue && now - this.#lastEntryAt < idleEntryMs) return
+    this.#lastEntryAt = now
+    this.#core.propose(new Uint8Array(0), now)
+  }
+
+  /** A node that does not answer cannot answer its clients either: their attempts must not stay in the sets (H12). */
+  #watchNodes(role: Leader, now: number): void {
+    for (const [node, { contactAt }] of role.progress) {
+      if (now - contactAt < nodeLostMs) {
+        this.#lost.delete(node)
+        continue
+      }
+      const run = this.#lock.runs.get(node)?.run
+      if (run === undefined || this.#lost.has(node)) continue
+      this.#lost.add(node)
+      this.#commands.submit({
+        command: { kind: 'nodeLost', node, run },
+        learn: (fate) => {
+          if (fate.kind === 'notDone') this.#lost.delete(node)
+        },
+      })
+    }
+  }
+}

@@ -1,0 +1,187 @@
+// The commands of this node on their way to the log (DESIGN 5, "every command once"). A command gets its number when it
+// is first sent and keeps it; on every new route to a leader the unanswered ones are sent again, in order, unchanged,
+// before any new one. What became of each is read from what this node applies: an outcome, or a later number that
+// passed it over. Only then, or when every single sending of it was refused before appending (H18), is it certain.
+import { assert } from '../assert.ts'
+import { encodeCommand } from '../codec/command.ts'
+import type { ForwardRefusal } from '../codec/frame.ts'
+import type { Index, NodeId, Run } from '../ids.ts'
+import type { Command } from '../lockfsm/command.ts'
+import type { Outcome, Result } from '../lockfsm/outcome.ts'
+
+/** What its maker learns of a command, in this order: perhaps `queued`, then one of the others, once. */
+export type Fate =
+  | { readonly kind: 'queued'; readonly index: Index }
+  | { readonly kind: 'outcome'; readonly index: Index; readonly result: Exclude<Result, { kind: 'queued' }> }
+  /** Certainly not done. It may be submitted again, as a new command. */
+  | { readonly kind: 'notDone'; readonly reason: 'passedOver' | ForwardRefusal }
+
+export interface Submission {
+  readonly command: Command
+  learn(fate: Fate): void
+}
+
+/** A command that was submitted and has no fate yet. */
+export interface Submitted {
+  /** null until it is first sent; then the name of the attempt it makes. */
+  readonly number: number | null
+  /** Takes it back if it never left; false when it has left, and may be in a log. */
+  takeBack(): boolean
+  /** Nobody waits for it any more: it is not sent again, but its fate is still learned. */
+  abandon(): void
+}
+
+export interface Submitter {
+  submit(submission: Submission): Submitted
+}
+
+/** Commands sent together; refusals name the sending. */
+export interface Sending {
+  readonly sending: number
+  readonly commands: readonly Uint8Array[]
+}
+
+interface OwnCommand extends Submitted {
+  readonly submission: Submission
+  number: number | null
+  bytes: Uint8Array | null
+  /** Sendings that were not refused. */
+  readonly sendings: Set<number>
+  abandoned: boolean
+}
+
+export class OwnCommands implements Submitter {
+  readonly #node: NodeId
+  readonly #run: Run
+  #lastNumber = 0
+  #lastSending = 0
+  /** Not yet numbered, in the order of submission. */
+  #unsent: OwnCommand[] = []
+  /** Numbered and without a fate, ascending. */
+  #sent: OwnCommand[] = []
+  /** Applied as `queued`: the answer comes in a later entry. */
+  readonly #queued = new Map<number, OwnCommand>()
+  /** How many of `#sent` have been sent over the present route. */
+  #sentOnRoute = 0
+
+  constructor(node: NodeId, run: Run) {
+    this.#node = node
+    this.#run = run
+  }
+
+  submit(submission: Submission): Submitted {
+    const command: OwnCommand = {
+      submission,
+      number: null,
+      bytes: null,
+      sendings: new Set(),
+      abandoned: false,
+      takeBack: () => {
+        if (command.number !== null) return false
+        this.#unsent = this.#unsent.filter((other) => other !== command)
+        return true
+      },
+      abandon: () => {
+        command.abandoned = true
+      },
+    }
+    this.#unsent.push(command)
+    return command
+  }
+
+  /** The leader is another, or the link to it is new: everything unanswered must be sent again (H20). */
+  routeChanged(): void {
+    this.#sentOnRoute = 0
+  }
+
+  /** What to send now over the present route, in the order of numbers; null when there is nothing. */
+  nextSending(ready: boolean): Sending | null {
+    const again = this.#sent.slice(this.#sentOnRoute).filter((command) => !command.abandoned)
+    const fresh = this.#takeUnsent(ready)
+    this.#sentOnRoute = this.#sent.length
+    if (again.length + fresh.length === 0) return null
+    const sending = ++this.#lastSending
+    const commands: Uint8Array[] = []
+    for (const command of [...again, ...fresh]) {
+      command.sendings.add(sending)
+      if (command.bytes !== null) commands.push(command.bytes)
+    }
+    return { sending, commands }
+  }
+
+  /** `numbers` of that sending were not appended by it. */
+  refused(sending: number, reason: ForwardRefusal, numbers: readonly number[]): void {
+    const refused = new Set(numbers)
+    const hopeless: OwnCommand[] = []
+    for (const command of this.#sent) {
+      if (!refused.has(command.number ?? 0) || !command.sendings.delete(sending)) continue
+      if (command.sendings.size === 0) hopeless.push(command)
+    }
+    if (hopeless.length === 0) return
+    this.#dropSent((command) => hopeless.includes(command))
+    for (const command of hopeless) command.submission.learn({ kind: 'notDone', reason })
+  }
+
+  /** An outcome addressed to this run of this node has been applied at `index`. */
+  applied({ to, result }: Outcome, index: Index): void {
+    const waiting = this.#queued.get(to.number)
+    if (waiting !== undefined) {
+      assert(result.kind !== 'queued', 'a command is queued once')
+      this.#queued.delete(to.number)
+      waiting.submission.learn({ kind: 'outcome', index, result })
+      return
+    }
+    const passedOver = this.#takeUpTo(to.number)
+    const command = passedOver.at(-1)?.number === to.number ? passedOver.pop() : undefined
+    for (const { submission } of passedOver) submission.learn({ kind: 'notDone', reason: 'passedOver' })
+    if (command === undefined) return
+    if (result.kind === 'queued') {
+      this.#queued.set(to.number, command)
+      command.submission.learn({ kind: 'queued', index })
+    } else {
+      command.submission.learn({ kind: 'outcome', index, result })
+    }
+  }
+
+  /** Commands that have no fate yet, for metrics and limits. */
+  get size(): number {
+    return this.#unsent.length + this.#sent.length + this.#queued.size
+  }
+
+  #takeUnsent(ready: boolean): readonly OwnCommand[] {
+    const fresh = ready ? this.#unsent : this.#unsent.filter(({ submission }) => !needsReady(submission.command))
+    this.#unsent = ready ? [] : this.#unsent.filter(({ submission }) => needsReady(submission.command))
+    for (const command of fresh) {
+      command.number = ++this.#lastNumber
+      const origin = { node: this.#node, run: this.#run, number: command.number }
+      command.bytes = encodeCommand({ origin, command: command.submission.command })
+      this.#sent.push(command)
+    }
+    return fresh
+  }
+
+  /** Removes and returns the sent commands up to `number`. */
+  #takeUpTo(number: number): OwnCommand[] {
+    let count = 0
+    while ((this.#sent[count]?.number ?? Infinity) <= number) count++
+    this.#sentOnRoute = Math.max(0, this.#sentOnRoute - count)
+    return this.#sent.splice(0, count)
+  }
+
+  #dropSent(isDropped: (command: OwnCommand) => boolean): void {
+    const kept: OwnCommand[] = []
+    let keptOnRoute = 0
+    for (const [position, command] of this.#sent.entries()) {
+      if (isDropped(command)) continue
+      if (position < this.#sentOnRoute) keptOnRoute++
+      kept.push(command)
+    }
+    this.#sent = kept
+    this.#sentOnRoute = keptOnRoute
+  }
+}
+
+/** These carry the time that the node has applied, which must not lag (DESIGN 5, "no late copies"). */
+function needsReady(command: Command): boolean {
+  return command.kind === 'acquire' || command.kind === 'openSession'
+}

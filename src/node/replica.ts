@@ -1,0 +1,363 @@
+// One member of a founded cluster: the loop in which the pure core and the lock table meet clock, disk, peers and
+// clients. What arrives goes into inboxes; a turn takes all of it, steps the core once per input, sends on what clients
+// asked for, and closes with a tick. Nothing in a turn waits between reading state and acting on it.
+//
+// A call's way: `call` -> own-commands (numbered) -> the leader's intake -> an entry -> apply here -> the call's answer.
+import { unreachable } from '../assert.ts'
+import { decodePayload } from '../codec/command.ts'
+import type { ForwardRefused, Frame } from '../codec/frame.ts'
+import { FormatError } from '../codec/packr.ts'
+import type { ClusterTime, NodeId, Run, Term } from '../ids.ts'
+import { apply } from '../lockfsm/apply.ts'
+import type { LockState } from '../lockfsm/state.ts'
+import { viewRequest } from '../lockfsm/views.ts'
+import type { RoleChanged } from '../raft/effect.ts'
+import type { Entry } from '../raft/entry.ts'
+import { roomForProposals } from '../raft/propose.ts'
+import type { RaftState } from '../raft/state.ts'
+import { wakeAt } from '../raft/step.ts'
+import type { LogStore } from '../storage/log-store.ts'
+import { Calls } from './calls.ts'
+import type { Answer, Call, CallRequest } from './calls.ts'
+import { Core } from './core.ts'
+import type { DiskWriter } from './disk-writer.ts'
+import type { Host } from './host.ts'
+import { Intake } from './intake.ts'
+import { Leading } from './leading.ts'
+import { OwnCommands } from './own-commands.ts'
+import type { Sending } from './own-commands.ts'
+import type { Peers } from './peers.ts'
+import { ReadRounds } from './read-rounds.ts'
+import type { ReadRequest } from './read-rounds.ts'
+import { Renewals } from './renewals.ts'
+import { Withdrawals } from './withdrawals.ts'
+
+/** After a leader refused us we ask again so much later, unless we hear of another. */
+const refusedPauseMs = 25
+/** A node that is further behind than this is not ready. */
+const entriesBehindMax = 1000
+/** Commands of one forward frame; more go into further frames of the same sending. */
+const forwardBytesMax = 256 * 1024
+const callsOpenMax = 10_000
+const callsQueuedMax = 100_000
+const stopTransferMs = 1500
+
+export interface ReplicaParts {
+  readonly self: NodeId
+  readonly run: Run
+  readonly host: Host
+  readonly store: LogStore
+  readonly disk: DiskWriter
+  readonly peers: Peers
+  readonly raft: RaftState
+  readonly lock: LockState
+}
+
+export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string }
+
+export interface TransferCall {
+  readonly to: NodeId | null
+  done(result: 'done' | 'noLeader' | 'unknownMember' | 'timedOut'): void
+}
+
+export class Replica {
+  readonly core: Core
+  readonly lock: LockState
+  readonly calls: Calls
+  readonly leading: Leading
+  readonly #parts: ReplicaParts
+  readonly #commands: OwnCommands
+  readonly #renewals: Renewals
+  readonly #withdrawals: Withdrawals
+  readonly #intake: Intake
+  readonly #reads: ReadRounds
+  #leader: NodeId | null = null
+  #term: Term | null = null
+  #pausedUntil = -Infinity
+  #transfers: { readonly request: TransferCall; readonly until: number }[] = []
+  #wake: () => void
+  #stopping = false
+
+  constructor(parts: ReplicaParts, wake: () => void) {
+    this.#parts = parts
+    this.#wake = wake
+    this.lock = parts.lock
+    this.core = this.#createCore()
+    this.#commands = new OwnCommands(parts.self, parts.run)
+    this.#renewals = new Renewals(this.#commands)
+    this.#withdrawals = new Withdrawals(this.#commands)
+    this.#intake = new Intake((node, sending, reason, numbers) =>
+      this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers })
+    )
+    this.leading = new Leading({ core: this.core, intake: this.#intake, lock: parts.lock, commands: this.#commands })
+    // Far from the ids of other runs of this node: an answer to one of theirs must not be taken for ours (B71).
+    this.#reads = new ReadRounds(Math.floor(parts.host.random() * 2 ** 48), (id) =>
+      this.core.step({ kind: 'read', id, now: this.core.raft.now })
+    )
+    this.calls = new Calls({
+      now: () => parts.host.now(),
+      submitterOf: (command) => (command.kind === 'renewSessions' ? this.#renewals : this.#commands),
+      withdraw: (attempt) => this.#withdrawals.add(attempt),
+    })
+    this.#announceRun()
+  }
+
+  // ---- what clients ask
+
+  /** Cluster time that this node has applied: what an acquire or the opening of a session carries as `takenInAt`. */
+  get clusterTime(): ClusterTime {
+    return this.lock.time
+  }
+
+  /** Begins a call. The returned function says that its client is gone. */
+  call(request: CallRequest): () => void {
+    const { open, queued } = this.calls
+    if (this.#stopping || open - queued >= callsOpenMax || queued >= callsQueuedMax) {
+      request.answer(this.#stopping ? { kind: 'noLeader' } : { kind: 'overloaded' })
+      return () => {}
+    }
+    const call = this.calls.begin(request)
+    this.#wake()
+    return () => {
+      this.calls.abandon(call)
+      this.#wake()
+    }
+  }
+
+  /** Calls `request.ready` when everything committed before now has been applied here. */
+  read(request: ReadRequest): void {
+    if (this.#stopping) return request.noLeader()
+    this.#reads.read(request, this.#parts.host.now())
+    this.#wake()
+  }
+
+  /** Hands leadership over; any node may be asked. */
+  transfer(request: TransferCall): void {
+    const { self, peers, host } = this.#parts
+    if (request.to !== null && !this.core.raft.members.includes(request.to)) return request.done('unknownMember')
+    if (this.#leader === null) return request.done('noLeader')
+    if (request.to === this.#leader) return request.done('done')
+    this.#transfers.push({ request, until: host.now() + 3000 })
+    if (this.#leader === self) this.core.receive({ kind: 'transferLeadership', to: request.to })
+    else peers.send(this.#leader, { kind: 'transferRequest', to: request.to })
+  }
+
+  get leader(): NodeId | null {
+    return this.#leader
+  }
+
+  /** Whether clients should come here: a leader is known and nearly everything committed has been applied. */
+  readiness(): Readiness {
+    const { raft } = this.core
+    const { role } = raft
+    if (this.#stopping) return { ready: false, reason: 'stopping' }
+    if (this.#leader === null) return { ready: false, reason: 'no leader' }
+    const committed = role.kind === 'follower' ? role.leaderCommit : raft.commitIndex
+    if (role.kind === 'leader' && raft.appliedIndex < role.termStart) return { ready: false, reason: 'taking over' }
+    if (committed - raft.appliedIndex > entriesBehindMax) return { ready: false, reason: 'catching up' }
+    return { ready: true }
+  }
+
+  // ---- what peers say
+
+  /** A frame of a peer. Throws FormatError when it makes no sense. */
+  receive(from: NodeId, frame: Frame): void {
+    switch (frame.kind) {
+      case 'raft':
+        return this.core.receive({ kind: 'message', from, message: frame.message })
+      case 'forward':
+        return this.#takeIn(from, frame)
+      case 'forwardRefused':
+        return this.#onRefused(frame)
+      case 'transferRequest':
+        if (this.#leader === this.#parts.self) this.core.receive({ kind: 'transferLeadership', to: frame.to })
+        return
+      case 'hello':
+      case 'welcome':
+      case 'rejected':
+      case 'foundingNews':
+        throw new FormatError(`${frame.kind} is not for a replica`)
+      default:
+        return unreachable(frame)
+    }
+  }
+
+  connected(peer: NodeId, restarted: boolean): void {
+    this.core.receive({ kind: 'peerConnected', peer, restarted })
+    if (peer === this.#leader) this.#routeChanged()
+  }
+
+  gone(peer: NodeId): void {
+    this.core.receive({ kind: 'peerGone', peer })
+  }
+
+  // ---- the turn
+
+  turn(now: number): void {
+    this.core.drain(now)
+    this.#sendCommands(now)
+    this.leading.turn(now)
+    if (this.#leader !== null) this.#reads.flush(now)
+    this.core.step({ kind: 'tick', now })
+    this.calls.expire(now)
+    this.#reads.expire(now)
+    this.#expireTransfers(now)
+    this.core.disk.start()
+  }
+
+  /** When the next turn is due if nothing arrives. */
+  wakeAt(now: number): number {
+    // The core wants a tick every 50 ms, or time would be lost (DESIGN 4).
+    const renewals = this.#leader === null ? Infinity : this.#renewals.wakeAt
+    return Math.min(now + 50, wakeAt(this.core.raft), this.leading.wakeAt(now), Math.max(renewals, this.#pausedUntil))
+  }
+
+  /**
+   * Orderly stop: hands leadership over when we lead, then answers what waits: with a session 202, its place stays;
+   * everything else is unknown. Calls `stopped` when nothing more will be answered.
+   */
+  stop(stopped: () => void): void {
+    this.#stopping = true
+    const finish = () => {
+      this.calls.stop((call) => this.#lastAnswer(call))
+      this.#reads.stop()
+      for (const { request } of this.#transfers.splice(0)) request.done('timedOut')
+      stopped()
+    }
+    if (this.#leader !== this.#parts.self || this.core.raft.members.length === 1) return finish()
+    const until = this.#parts.host.now() + stopTransferMs
+    let finished = false
+    const done = () => {
+      if (!finished) finish()
+      finished = true
+    }
+    this.#transfers.push({ request: { to: null, done }, until })
+    this.core.receive({ kind: 'transferLeadership', to: null })
+  }
+
+  #sendCommands(now: number): void {
+    const { self, peers } = this.#parts
+    const leader = this.#leader
+    if (leader === null || now < this.#pausedUntil) return
+    if (leader !== self && !peers.isConnected(leader)) return
+    this.#renewals.flush(now)
+    this.#withdrawals.flush()
+    const next = this.#commands.nextSending(this.readiness().ready)
+    if (next === null) return
+    if (leader === self) return this.#takeIn(self, next)
+    for (let start = 0; start < next.commands.length; ) {
+      let [end, bytes] = [start, 0]
+      while (end < next.commands.length && (end === start || bytes < forwardBytesMax)) {
+        bytes += next.commands[end++]?.length ?? 0
+      }
+      peers.send(leader, { kind: 'forward', sending: next.sending, commands: next.commands.slice(start, end) })
+      start = end
+    }
+  }
+
+  #takeIn(node: NodeId, { sending, commands }: Sending): void {
+    const { raft } = this.core
+    const leads = raft.role.kind === 'leader'
+    const room = { ordinary: roomForProposals(raft, false), exempt: roomForProposals(raft, true) }
+    this.#intake.take(node, { sending, commands }, leads ? room : { ordinary: Infinity, exempt: Infinity })
+    // Who does not lead refuses at once, so that the sender knows this copy is in no log.
+    if (!leads) this.#intake.refuseAll()
+    this.#wake()
+  }
+
+  #refuse(node: NodeId, refusal: ForwardRefused): void {
+    if (node === this.#parts.self) this.#onRefused(refusal)
+    else this.#parts.peers.send(node, refusal)
+  }
+
+  #onRefused({ sending, reason, numbers }: ForwardRefused): void {
+    if (reason === 'notLeader') this.#pausedUntil = this.#parts.host.now() + refusedPauseMs
+    this.#commands.refused(sending, reason, numbers)
+    this.#wake()
+  }
+
+  #applyEntries(entries: readonly Entry[]): void {
+    const { self, run } = this.#parts
+    for (const { index, time, payload } of entries) {
+      const outcomes = apply(this.lock, { time, commands: decodePayload(payload) })
+      for (const outcome of outcomes) {
+        if (outcome.to.node === self && outcome.to.run === run) this.#commands.applied(outcome, index)
+      }
+    }
+    this.#reads.applied(this.core.raft.appliedIndex)
+  }
+
+  #onRoleChanged({ term, leader }: RoleChanged): void {
+    if (leader === this.#leader && term === this.#term) return
+    const changed = leader !== this.#leader
+    this.#leader = leader
+    this.#term = term
+    if (leader !== this.#parts.self) this.#intake.refuseAll()
+    this.#routeChanged()
+    if (changed && leader !== null) {
+      this.#parts.host.report({ level: 'info', message: `${leader} leads term ${term}` })
+      this.#settleTransfers(leader)
+    }
+  }
+
+  #routeChanged(): void {
+    this.#pausedUntil = -Infinity
+    this.#commands.routeChanged()
+    this.#reads.refused(null)
+  }
+
+  #settleTransfers(leader: NodeId): void {
+    const transfers = this.#transfers.splice(0)
+    for (const transfer of transfers) {
+      const { request } = transfer
+      if (request.to === leader || (request.to === null && leader !== this.#parts.self)) request.done('done')
+      else this.#transfers.push(transfer)
+    }
+  }
+
+  #expireTransfers(now: number): void {
+    if (this.#transfers.length === 0) return
+    const due = this.#transfers.filter(({ until }) => now >= until)
+    this.#transfers = this.#transfers.filter(({ until }) => now < until)
+    for (const { request } of due) request.done('timedOut')
+  }
+
+  #lastAnswer({ request: { command }, phase }: Call): Answer {
+    if (phase !== 'queued' || command.kind !== 'acquire' || command.session === null) return { kind: 'unknown' }
+    const { lock, session, requestId } = command
+    const view = viewRequest(this.lock, { lock, session, requestId })
+    if (view === null || view.state !== 'waiting') return { kind: 'unknown' }
+    const { sequence, position, queueLength } = view
+    const index = this.core.raft.appliedIndex
+    return { kind: 'outcome', index, result: { kind: 'stillWaiting', lock, session, requestId, sequence, position, queueLength } }
+  }
+
+  /** First command of this run: nobody answers for the attempts of earlier ones any more. */
+  #announceRun(): void {
+    this.#commands.submit({
+      command: { kind: 'nodeStarted' },
+      learn: (fate) => {
+        if (fate.kind === 'notDone') this.#announceRun()
+      },
+    })
+  }
+
+  #createCore(): Core {
+    const { raft, host, store, disk, peers } = this.#parts
+    return new Core({
+      raft,
+      host,
+      store,
+      disk,
+      events: {
+        send: (to, message) => peers.send(to, { kind: 'raft', message }),
+        apply: (entries) => this.#applyEntries(entries),
+        readReady: (id, index) => this.#reads.answered(id, index, raft.appliedIndex),
+        readRefused: (id) => this.#reads.refused(id),
+        transferRefused: (reason) => host.report({ level: 'info', message: `transfer of leadership: ${reason}` }),
+        roleChanged: (change) => this.#onRoleChanged(change),
+        wake: () => this.#wake(),
+      },
+    })
+  }
+}
