@@ -1,0 +1,132 @@
+// One simulated machine: a disk that outlives its processes, a clock, and at most one process running a real node.
+import type { NodeId } from '../../src/ids.ts'
+import type { Failure, Report } from '../../src/node/host.ts'
+import { HoldfastNode } from '../../src/node/node.ts'
+import type { NodeSetup } from '../../src/node/node.ts'
+import { MemoryDisk } from '../support/memory-disk.ts'
+import type { SimNetwork } from './network.ts'
+import { SimProcess } from './process.ts'
+import type { ClockFault, ProcessFaults } from './process.ts'
+import type { Random } from './random.ts'
+import type { Timeline } from './timeline.ts'
+
+export interface MachineParts {
+  readonly setup: NodeSetup
+  readonly timeline: Timeline
+  readonly network: SimNetwork
+  readonly random: Random
+  readonly clock: ClockFault
+  readonly faults: ProcessFaults
+  readonly writeMs: readonly [number, number]
+  readonly events: MachineEvents
+}
+
+export interface MachineEvents {
+  /** The node has finished a turn of its loop: its state may be looked at. */
+  turned(machine: Machine): void
+  /** Its process ended; `failure` says why when it did so by itself. */
+  ended(machine: Machine, failure: Failure | null): void
+  report(machine: Machine, report: Report): void
+}
+
+export class Machine {
+  readonly id: NodeId
+  readonly clock: ClockFault
+  disk: MemoryDisk
+  process: SimProcess | null = null
+  node: HoldfastNode | null = null
+  /** Processes started so far. */
+  starts = 0
+  readonly #parts: MachineParts
+  readonly #random: Random
+
+  constructor(parts: MachineParts) {
+    this.id = parts.setup.self
+    this.clock = parts.clock
+    this.#parts = parts
+    this.#random = parts.random.fork(this.id)
+    this.disk = this.#newDisk()
+  }
+
+  get isUp(): boolean {
+    return this.process?.alive === true
+  }
+
+  /** Starts a process on what is on the disk. With a fuse it crashes after so many calls of ports. */
+  start(fuse: number | null = null): void {
+    if (this.isUp) return
+    const { timeline, network, events, setup } = this.#parts
+    network.powered(this.id)
+    const process: SimProcess = new SimProcess({
+      timeline,
+      random: this.#random.fork(`process ${++this.starts}`),
+      clock: this.clock,
+      faults: this.#parts.faults,
+      events: {
+        ended: (failure) => this.#processEnded(process, failure, false),
+        turned: () => events.turned(this),
+        report: (report) => events.report(this, report),
+      },
+    })
+    process.fuse = fuse
+    this.process = process
+    process.begin(() => {
+      const store = this.disk.openLog()
+      const parts = {
+        host: process,
+        wire: network.wireOf(this.id, process),
+        store: {
+          stored: store.stored,
+          write: (...args: Parameters<typeof store.write>) => {
+            process.burn()
+            store.write(...args)
+          },
+          read: (...args: Parameters<typeof store.read>) => {
+            process.burn()
+            store.read(...args)
+          },
+          close: () => store.close(),
+        },
+        foundingStore: this.disk.openFounding(),
+      }
+      this.node = new HoldfastNode(setup, parts)
+      this.node.start()
+    })
+  }
+
+  /** SIGKILL; with `dark` the machine loses its power, and nobody is told. */
+  crash(dark: boolean): void {
+    const { process } = this
+    if (process === null || !process.alive) return
+    process.alive = false
+    this.#processEnded(process, null, dark)
+  }
+
+  /** An empty disk in place of this one. */
+  wipe(): void {
+    this.crash(false)
+    this.disk = this.#newDisk()
+  }
+
+  #processEnded(process: SimProcess, failure: Failure | null, dark: boolean): void {
+    if (this.process !== process) return
+    process.kill()
+    this.node = null
+    this.disk.crash()
+    this.#parts.network.processEnded(this.id, dark)
+    this.#parts.events.ended(this, failure)
+  }
+
+  #newDisk(): MemoryDisk {
+    const { timeline, writeMs } = this.#parts
+    const random = this.#random.fork(`disk ${this.starts}`)
+    return new MemoryDisk({
+      schedule: (delayMs, run) => {
+        timeline.after(delayMs, () => this.process?.arrive(run))
+      },
+      random: () => random.next(),
+      writeMs,
+    })
+  }
+}
+

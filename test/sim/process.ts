@@ -1,0 +1,225 @@
+// One simulated process: the event loop of Node.js as libuv runs it. Due timers first, then everything that has arrived
+// (frames, completed writes, clients), then what was deferred; a stall may fall between any two of these. Frames that
+// come while a process is paused lie in its sockets and are read when it goes on, after its timers have fired: the order
+// that expires everybody when a loop gets it wrong (RAFT 9.1, H2, H5).
+import type { Failure, Host, Report, Timer } from '../../src/node/host.ts'
+import type { Random } from './random.ts'
+import type { Timeline } from './timeline.ts'
+
+/** How a process's monotonic clock differs from virtual time. */
+export interface ClockFault {
+  rate: number
+  offset: number
+}
+
+export interface ProcessFaults {
+  /** Chance that a phase of the loop is followed by a stall, and how long that is at most. */
+  readonly stallChance: number
+  readonly stallMsMax: number
+}
+
+/** Thrown out of a port to end the process in the middle of whatever it does. */
+export class ProcessEnd extends Error {
+  override readonly name = 'ProcessEnd'
+  readonly failure: Failure | null
+
+  constructor(failure: Failure | null) {
+    super(failure?.message ?? 'crash')
+    this.failure = failure
+  }
+}
+
+interface LoopTimer {
+  /** On the process's own clock. */
+  readonly due: number
+  readonly fire: () => void
+}
+
+export class SimProcess implements Host {
+  alive = true
+  /** Calls to ports that are left before a planned crash; null when none is planned. */
+  fuse: number | null = null
+  readonly #timeline: Timeline
+  readonly #random: Random
+  readonly #clock: ClockFault
+  readonly #faults: ProcessFaults
+  readonly #events: { ended(failure: Failure | null): void; turned(): void; report(report: Report): void }
+  #timers: LoopTimer[] = []
+  #arrived: (() => void)[] = []
+  #deferred: (() => void)[] = []
+  #pausedUntil = 0
+  #phase: 'idle' | 'running' = 'idle'
+  #wake = Infinity
+
+  constructor(parts: {
+    timeline: Timeline
+    random: Random
+    clock: ClockFault
+    faults: ProcessFaults
+    events: { ended(failure: Failure | null): void; turned(): void; report(report: Report): void }
+  }) {
+    this.#timeline = parts.timeline
+    this.#random = parts.random
+    this.#clock = parts.clock
+    this.#faults = parts.faults
+    this.#events = parts.events
+  }
+
+  // ---- the host of a node
+
+  now(): number {
+    return this.#timeline.now * this.#clock.rate + this.#clock.offset
+  }
+
+  setTimer(delayMs: number, fire: () => void): Timer {
+    const timer = { due: this.now() + delayMs, fire }
+    this.#timers.push(timer)
+    this.#schedule()
+    return {
+      cancel: () => {
+        this.#timers = this.#timers.filter((other) => other !== timer)
+      },
+    }
+  }
+
+  defer(run: () => void): void {
+    this.#deferred.push(run)
+    this.#schedule()
+  }
+
+  random(): number {
+    return this.#random.next()
+  }
+
+  randomId(): string {
+    return Array.from({ length: 4 }, () => this.#random.whole(0, 0xffffffff).toString(16).padStart(8, '0')).join('')
+  }
+
+  report(report: Report): void {
+    this.#events.report(report)
+  }
+
+  fatal(failure: Failure): void {
+    throw new ProcessEnd(failure)
+  }
+
+  // ---- the world around it
+
+  /** Something has come to the process's sockets or from its disk; it is taken in the next poll phase. */
+  arrive(run: () => void): void {
+    if (!this.alive) return
+    this.#arrived.push(run)
+    this.#schedule()
+  }
+
+  /** To be called by every port: a planned crash happens here, between two effects. */
+  burn(): void {
+    if (this.fuse === null) return
+    if (this.fuse-- <= 0) throw new ProcessEnd(null)
+  }
+
+  /** SIGSTOP, or a machine that is frozen: nothing runs before `until`, what arrives is kept. */
+  pauseUntil(until: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, until)
+  }
+
+  get isPaused(): boolean {
+    return this.#timeline.now < this.#pausedUntil
+  }
+
+  /** Ends the process from outside: SIGKILL, or the power. */
+  kill(): void {
+    this.#end(null)
+  }
+
+  /** Runs `begin` as the first thing that the process does. */
+  begin(begin: () => void): void {
+    this.#guard(begin)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (!this.alive || this.#phase === 'running') return
+    const { now } = this.#timeline
+    const soon = this.#arrived.length > 0 || this.#deferred.length > 0
+    const at = Math.max(this.#pausedUntil, soon ? now + 0.02 : this.#nextTimerAt())
+    if (at >= this.#wake || at === Infinity) return
+    this.#wake = at
+    this.#timeline.at(at, () => {
+      // An earlier wake-up has replaced this one.
+      if (this.#wake === at && this.#phase === 'idle') this.#iterate()
+    })
+  }
+
+  #nextTimerAt(): number {
+    let due = Infinity
+    for (const timer of this.#timers) due = Math.min(due, timer.due)
+    return Math.max(this.#timeline.now, (due - this.#clock.offset) / this.#clock.rate)
+  }
+
+  #iterate(): void {
+    this.#wake = Infinity
+    if (!this.alive) return
+    if (this.isPaused) return this.#schedule()
+    this.#phase = 'running'
+    this.#inSequence([() => this.#fireTimers(), () => this.#poll(), () => this.#check()], () => {
+      this.#phase = 'idle'
+      if (this.alive) this.#events.turned()
+      this.#schedule()
+    })
+  }
+
+  /** Runs the phases one after the other, with a stall between two of them now and then. */
+  #inSequence(phases: readonly (() => void)[], finished: () => void): void {
+    const [phase, ...rest] = phases
+    if (phase === undefined || !this.alive) return finished()
+    this.#guard(phase)
+    const { stallChance, stallMsMax } = this.#faults
+    if (this.alive && stallChance > 0 && this.#random.chance(stallChance)) {
+      this.pauseUntil(this.#timeline.now + Math.min(stallMsMax, this.#random.exponential(stallMsMax / 4)))
+    }
+    this.#whenRunning(() => this.#inSequence(rest, finished))
+  }
+
+  #whenRunning(goOn: () => void): void {
+    if (this.isPaused && this.alive) this.#timeline.at(this.#pausedUntil, () => this.#whenRunning(goOn))
+    else goOn()
+  }
+
+  #fireTimers(): void {
+    const now = this.now()
+    const due = this.#timers.filter((timer) => timer.due <= now + 1e-6).sort((a, b) => a.due - b.due)
+    for (const timer of due) {
+      // A timer that fired before may have cancelled this one.
+      if (!this.#timers.includes(timer)) continue
+      this.#timers = this.#timers.filter((other) => other !== timer)
+      timer.fire()
+    }
+  }
+
+  #poll(): void {
+    for (const run of this.#arrived.splice(0)) run()
+  }
+
+  #check(): void {
+    for (const run of this.#deferred.splice(0)) run()
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      if (!(error instanceof ProcessEnd)) throw error
+      this.#end(error.failure)
+    }
+  }
+
+  #end(failure: Failure | null): void {
+    if (!this.alive) return
+    this.alive = false
+    this.#timers = []
+    this.#arrived = []
+    this.#deferred = []
+    this.#events.ended(failure)
+  }
+}
