@@ -234,7 +234,8 @@ export class HoldfastNode {
     if (this.#timer !== null && this.#timerAt <= at) return
     this.#timer?.cancel()
     this.#timerAt = at
-    this.#timer = this.#parts.host.setTimer(Math.max(0, at - now), () => {
+    // Not at once: a turn that has nothing to do must not cause the next.
+    this.#timer = this.#parts.host.setTimer(Math.max(1, at - now), () => {
       this.#timer = null
       this.#wake()
     })

@@ -208,8 +208,8 @@ export class Replica {
   /** When the next turn is due if nothing arrives. */
   wakeAt(now: number): number {
     // The core wants a tick every 50 ms, or time would be lost (DESIGN 4).
-    const renewals = this.#leader === null ? Infinity : this.#renewals.wakeAt
-    return Math.min(now + 50, wakeAt(this.core.raft), this.leading.wakeAt(now), Math.max(renewals, this.#pausedUntil))
+    const renewals = this.#hasRoute() ? Math.max(this.#renewals.wakeAt, this.#pausedUntil) : Infinity
+    return Math.min(now + 50, wakeAt(this.core.raft), this.leading.wakeAt(now), renewals)
   }
 
   /**
@@ -238,8 +238,7 @@ export class Replica {
   #sendCommands(now: number): void {
     const { self, peers } = this.#parts
     const leader = this.#leader
-    if (leader === null || now < this.#pausedUntil) return
-    if (leader !== self && !peers.isConnected(leader)) return
+    if (leader === null || !this.#hasRoute() || now < this.#pausedUntil) return
     this.#renewals.flush(now)
     this.#withdrawals.flush()
     const next = this.#commands.nextSending(this.readiness().ready)
@@ -253,6 +252,12 @@ export class Replica {
       peers.send(leader, { kind: 'forward', sending: next.sending, commands: next.commands.slice(start, end) })
       start = end
     }
+  }
+
+  /** Whether commands can be sent: a leader is known, and is ourselves or at the other end of a link. */
+  #hasRoute(): boolean {
+    const leader = this.#leader
+    return leader !== null && (leader === this.#parts.self || this.#parts.peers.isConnected(leader))
   }
 
   #takeIn(node: NodeId, { sending, commands }: Sending): void {

@@ -3,6 +3,7 @@ import type { NodeId } from '../../src/ids.ts'
 import type { Failure, Report } from '../../src/node/host.ts'
 import { HoldfastNode } from '../../src/node/node.ts'
 import type { NodeSetup } from '../../src/node/node.ts'
+import type { LogBatch } from '../../src/storage/log-store.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import type { SimNetwork } from './network.ts'
 import { SimProcess } from './process.ts'
@@ -24,6 +25,8 @@ export interface MachineParts {
 export interface MachineEvents {
   /** The node has finished a turn of its loop: its state may be looked at. */
   turned(machine: Machine): void
+  /** A write begins. */
+  writes(machine: Machine, batch: LogBatch): void
   /** Its process ended; `failure` says why when it did so by itself. */
   ended(machine: Machine, failure: Failure | null): void
   report(machine: Machine, report: Report): void
@@ -33,6 +36,8 @@ export class Machine {
   readonly id: NodeId
   readonly clock: ClockFault
   disk: MemoryDisk
+  /** Disks that were taken out: what they held was held. */
+  readonly lostDisks: MemoryDisk[] = []
   process: SimProcess | null = null
   node: HoldfastNode | null = null
   /** Processes started so far. */
@@ -79,6 +84,7 @@ export class Machine {
           stored: store.stored,
           write: (...args: Parameters<typeof store.write>) => {
             process.burn()
+            events.writes(this, args[0])
             store.write(...args)
           },
           read: (...args: Parameters<typeof store.read>) => {
@@ -105,6 +111,7 @@ export class Machine {
   /** An empty disk in place of this one. */
   wipe(): void {
     this.crash(false)
+    this.lostDisks.push(this.disk)
     this.disk = this.#newDisk()
   }
 

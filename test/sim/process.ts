@@ -164,7 +164,6 @@ export class SimProcess implements Host {
     this.#phase = 'running'
     this.#inSequence([() => this.#fireTimers(), () => this.#poll(), () => this.#check()], () => {
       this.#phase = 'idle'
-      if (this.alive) this.#events.turned()
       this.#schedule()
     })
   }
@@ -203,6 +202,7 @@ export class SimProcess implements Host {
 
   #check(): void {
     for (const run of this.#deferred.splice(0)) run()
+    this.#events.turned()
   }
 
   #guard(run: () => void): void {

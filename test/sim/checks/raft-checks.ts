@@ -148,7 +148,9 @@ export class RaftChecks {
     if (raft.role.kind === 'leader' && commitIndex > seen.commitIndex && commitIndex >= raft.role.termStart) {
       const term = termAt(raft.log, commitIndex)
       assert(term === raft.currentTerm, `8: ${machine.id} commits entry ${commitIndex} of an earlier term by counting`)
-      const holders = this.#machines.filter(({ disk }) => disk.durable().entryAt(commitIndex)?.term === term)
+      const holders = this.#machines.filter(({ disk, lostDisks }) =>
+        [disk, ...lostDisks].some((any) => any.durable().entryAt(commitIndex)?.term === term)
+      )
       assert(holders.length >= majority(this.#machines.length), `6: entry ${commitIndex} is committed on ${holders.length} disks`)
     }
     seen.commitIndex = commitIndex
