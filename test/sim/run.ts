@@ -3,6 +3,7 @@
 import { assert } from '../../src/assert.ts'
 import { majority } from '../../src/raft/quorum.ts'
 import { Faults } from './faults.ts'
+import { probe } from './probe.ts'
 import { createRandom } from './random.ts'
 import { describe, drawScenario } from './scenario.ts'
 import type { Scenario } from './scenario.ts'
@@ -110,16 +111,14 @@ function rest(world: World, faults: Faults): void {
   const free = () => world.lockChecks.state.locks.size === 0
   assert(world.run(now + 40_000, free), `L1: locks are held after everybody has gone`)
   judgeEnds(world, faults)
-  const probe = world.createClient('probe')
-  const before = world.facts.grants
-  world.facts.closing = false
-  probe.start()
-  assert(world.run(world.timeline.now + 60_000, () => world.facts.grants > before), '30: no new lock is granted')
-  world.facts.closing = true
-  assert(world.run(world.timeline.now + 60_000, () => !probe.busy), '31: a call was never answered')
   const members = world.machines.filter(({ id }) => !faults.wiped.has(id))
   const converged = () => members.every(({ node }) => node?.replica?.core.raft.appliedIndex === world.raftChecks.lastCommitted)
   assert(world.run(world.timeline.now + 60_000, converged), '29: the members did not converge')
+  let probed = false
+  probe(world, members.map(({ id }) => id), () => {
+    probed = true
+  })
+  assert(world.run(world.timeline.now + 120_000, () => probed), '31: a call was never answered')
 }
 
 function compareReplicas(world: World): void {
