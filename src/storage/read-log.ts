@@ -22,8 +22,8 @@ export interface FollowedEntry {
 }
 
 /** What one turn of the event loop reads: a few milliseconds of hashing. A single larger entry comes by itself. */
-export const chunkBytes = 512 * 1024
-export const chunkEntries = 1000
+export const chunkBytes = 256 * 1024
+export const chunkEntries = 400
 
 /** Decodes the entry of `index`; throws DamagedError unless it follows `before`, which null leaves unchecked. */
 export function followEntry(folder: string, before: Tip | null, index: Index, value: Buffer): FollowedEntry {

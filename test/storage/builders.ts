@@ -1,4 +1,5 @@
 // Small logs for the tests of storage: entries, batches, and the ports' callbacks as promises.
+import type { Test } from 'tap'
 import { asClusterId, asClusterTime, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
 import type { Entry, HardState } from '../../src/raft/entry.ts'
 import type { FoundingRecord, FoundingStore } from '../../src/storage/founding-store.ts'
@@ -68,3 +69,6 @@ export function store(founding: FoundingStore, record: FoundingRecord): Promise<
     founding.write(record, (error) => (error === null ? resolve() : reject(error)))
   })
 }
+
+/** Gives a new, empty disk, whose log begins at `firstIndex`; the function returned opens the store on it. */
+export type NewDisk = (t: Test, options?: { readonly firstIndex: number }) => () => Promise<LogStore>

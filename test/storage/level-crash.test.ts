@@ -1,5 +1,6 @@
 // What a process that crashed leaves, found sound or damaged; folders that are in use; writes that fail.
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { LockedError } from '../../src/storage/damage.ts'
@@ -159,4 +160,25 @@ t.test('the log goes through many tables and stays whole', async (t) => {
   t.match(reopened.stored, { lastIndex: 300, lastTime: 3000 })
   t.equal(reopened.stored.spans.length, 30)
   await reopened.close()
+})
+
+t.test('B123 the name of a new log file of the database is synced before a write in it is confirmed', async (t) => {
+  const folder = join(temporaryFolder(t), 'log')
+  const store = await openLevelLogStore(folder, { writeBufferBytes: 64 * 1024 })
+  await write(store, { meta: someMeta, hardState: someHardState(1) })
+  const handle = await open(folder)
+  const prototype: FileHandle = Object.getPrototypeOf(handle)
+  await handle.close()
+  const syncs = t.capture(prototype, 'sync', prototype.sync)
+  let newFiles = 0
+  for (let index = 1; index <= 100; index++) {
+    const before = newest(folder, '.log')
+    await write(store, { entries: [someEntry({ index, payload: 'x'.repeat(1500) })] })
+    const synced = syncs().length
+    if (newest(folder, '.log') === before) continue
+    newFiles++
+    t.ok(synced > 0, `after ${index} entries`)
+  }
+  t.ok(newFiles > 0)
+  await store.close()
 })

@@ -55,8 +55,8 @@ type Way = readonly [what: string, damage: (copy: string) => void]
 function* flips(folder: string): Generator<Way> {
   for (const name of readdirSync(folder).sort()) {
     const { size } = statSync(join(folder, name))
-    const samples = Array.from({ length: 12 }, (_, step) => Math.floor((size * step) / 12))
-    const ends = [1, 3, 4, 5, 6, 7, 8, 12].flatMap((offset) => [offset, size - offset])
+    const samples = Array.from({ length: 8 }, (_, step) => Math.floor((size * step) / 8))
+    const ends = [1, 4, 5, 6, 8, 12].flatMap((offset) => [offset, size - offset])
     for (const offset of new Set([...samples, ...ends].filter((offset) => offset >= 0 && offset < size))) {
       yield [`bit ${offset % 8} of byte ${offset} of ${name}`, (copy) => flip(join(copy, name), offset, offset % 8)]
     }
