@@ -213,6 +213,24 @@ t.test('the other end closes, resets, or goes away with half a frame: closed, an
   }
 })
 
+t.test('the other end closes while more is queued for it than it takes: closed at once', async (t) => {
+  const wire = await someWire(t)
+  const incoming = nextLink(wire)
+  const socket = connect({ port: wire.port, host: '127.0.0.1', allowHalfOpen: true })
+  t.teardown(() => socket.destroy())
+  await once(socket, 'connect')
+  const { link, record } = await incoming
+  socket.pause()
+  // Until the kernel takes no more.
+  for (let frame = 0; frame < 10_000 && link.queuedBytes < limits.queueBytesMax / 2; frame++) {
+    link.send(Buffer.alloc(limits.frameBytesMax))
+    await nextTurn()
+  }
+  socket.end()
+  await record.reaches(1)
+  t.same(record.events, ['closed closed'])
+})
+
 t.test('garbage and frames over the limit close the link, and only that link', async (t) => {
   const wire = await someWire(t)
   const records: Record[] = []

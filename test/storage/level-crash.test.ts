@@ -147,6 +147,18 @@ t.test('B120 after a write that failed everything is refused; what was confirmed
   await reopened.close()
 })
 
+t.test('a write that fails while the store is closed leaves no witness of something that is not there', async (t) => {
+  const folder = temporaryFolder(t)
+  const limited = new Probe(t, 200)
+  const filled = await limited.ask({ folder: join(folder, 'first'), kind: 'fill' })
+  const confirmed = filled.kind === 'filled' ? filled.confirmed : 0
+  const result = await limited.ask({ folder: join(folder, 'log'), kind: 'closeAt', last: confirmed + 1 })
+  t.match(result, { kind: 'filled', confirmed, errors: [/IO error|File too large/] })
+  const reopened = await openLevelLogStore(join(folder, 'log'))
+  t.equal(reopened.stored.lastIndex, confirmed)
+  await reopened.close()
+})
+
 t.test('the log goes through many tables and stays whole', async (t) => {
   const folder = join(temporaryFolder(t), 'log')
   const store = await openLevelLogStore(folder, { writeBufferBytes: 64 * 1024 })
