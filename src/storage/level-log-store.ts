@@ -45,7 +45,7 @@ export async function openLevelLogStore(folder: string, options: Partial<LevelLo
     try {
       const verified = await verifyLog(path, database, firstIndex)
       checkAgainstWitness(path, verified.witness, seen)
-      await writeWitness(path, verified.witness)
+      if (verified.witness.batches > seen.batches) await writeWitness(path, verified.witness)
       return new LevelLogStore(path, await open(path, 'r'), database, verified)
     } catch (error) {
       await database.close()
@@ -69,6 +69,8 @@ class LevelLogStore implements LogStore {
   #hardState: HardState
   /** The records written last, and how many batches there were. */
   #witness: Witness
+  /** Batches that the witness on the disk has seen. */
+  readonly #witnessedBatches: number
   /** Entries up to here are durable and stay so whatever becomes of the write in flight. */
   #readableIndex: Index
   #folderChangedMs: number
@@ -86,6 +88,7 @@ class LevelLogStore implements LogStore {
     this.#tip = verified.tip
     this.#hardState = this.stored.hardState
     this.#witness = verified.witness
+    this.#witnessedBatches = verified.witness.batches
     this.#readableIndex = verified.tip.index
     this.#folderChangedMs = statSync(folder).mtimeMs
   }
@@ -198,7 +201,8 @@ class LevelLogStore implements LogStore {
     await Promise.all(this.#reading)
     try {
       // While the lock is still held. After a failed write nobody knows what the disk holds.
-      if (this.#failure === null) await writeWitness(this.#folder, this.#witness)
+      const isNews = this.#failure === null && this.#witness.batches > this.#witnessedBatches
+      if (isNews) await writeWitness(this.#folder, this.#witness)
     } finally {
       await this.#folderHandle.close()
       await this.#database.close()

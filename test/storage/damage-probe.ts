@@ -31,9 +31,12 @@ async function probe({ folder, kind, last = 0 }: ProbeRequest): Promise<ProbeAns
     const store = await openLevelLogStore(folder)
     if (kind === 'fill') return await fillUntilFailure(store)
     if (kind === 'closeAt') return await closeWhileWriting(store, last)
-    const whole = await readWhole(store)
-    if (kind === 'open') await store.close()
-    return { kind: 'opened', lastIndex: store.stored.lastIndex, digest: createHash('sha256').update(JSON.stringify(whole)).digest('hex') }
+    try {
+      const whole = JSON.stringify(await readWhole(store))
+      return { kind: 'opened', lastIndex: store.stored.lastIndex, digest: createHash('sha256').update(whole).digest('hex') }
+    } finally {
+      if (kind === 'open') await store.close()
+    }
   } catch (error) {
     if (!(error instanceof Error)) throw error
     return { kind: 'refused', name: error.name, message: error.message }
