@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto'
 import type { FoundingView, Introduction, RejectReason } from '../codec/frame.ts'
 import { asClusterId } from '../ids.ts'
-import type { ClusterId, Incarnation, NodeId } from '../ids.ts'
+import type { Incarnation, NodeId } from '../ids.ts'
 import type { FoundingRecord } from '../storage/founding-store.ts'
 
 export interface FoundingSetup {
@@ -24,6 +24,9 @@ export interface FoundingSetup {
 
 /** What the node must do next: store the record, or store that every member has stored it. */
 export type FoundingDuty = { readonly kind: 'storeRecord'; readonly record: FoundingRecord } | { readonly kind: 'storeFounded' }
+
+/** The part of what a member says of itself that changes during a founding. */
+export type FoundingStage = Pick<FoundingView, 'clusterId' | 'founded'>
 
 export class Founding {
   readonly #setup: FoundingSetup
@@ -71,13 +74,16 @@ export class Founding {
 
   /** A peer that was not refused introduced itself. */
   introduced({ node, incarnation, founding }: Introduction): void {
-    this.#heard.set(node, { incarnation, view: founding })
+    const known = this.#heard.get(node)
+    // What it said over another link may arrive later although it was said before: nobody goes back in a founding.
+    const before = known?.incarnation === incarnation ? known.view : null
+    this.#heard.set(node, { incarnation, view: before === null ? founding : further(before, founding) })
   }
 
   /** A peer has come further since it introduced itself. */
-  news(node: NodeId, news: { clusterId: ClusterId | null; founded: boolean }): void {
+  news(node: NodeId, news: FoundingStage): void {
     const heard = this.#heard.get(node)
-    if (heard !== undefined) heard.view = { ...heard.view, ...news }
+    if (heard !== undefined) heard.view = further(heard.view, news)
   }
 
   /** The next duty, given once until it is reported as done; null when there is none now. */
@@ -123,4 +129,8 @@ export class Founding {
     const digest = createHash('sha256').update(JSON.stringify([identified, sorted])).digest('hex')
     return { clusterId: asClusterId(digest.slice(0, 32)), members: identified, limits: sorted }
   }
+}
+
+function further(view: FoundingView, { clusterId, founded }: FoundingStage): FoundingView {
+  return { ...view, clusterId: clusterId ?? view.clusterId, founded: founded || view.founded }
 }

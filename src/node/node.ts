@@ -1,7 +1,7 @@
 // One process of the cluster from its start to its end: it stores its new run before anybody hears of it, takes part in
 // the founding or finds that the cluster is founded, and then is a replica. Here the turns are scheduled; what a turn does
 // is in replica.ts.
-import type { Frame, Introduction, RejectReason } from '../codec/frame.ts'
+import type { FoundingNews, Frame, Introduction, RejectReason } from '../codec/frame.ts'
 import { protocolVersion } from '../codec/frame.ts'
 import { asIncarnation, asRun } from '../ids.ts'
 import type { NodeId } from '../ids.ts'
@@ -144,9 +144,13 @@ export class HoldfastNode {
   }
 
   #tellFounding(): void {
-    const { clusterId, founded } = this.#founding.view()
-    this.peers.broadcast({ kind: 'foundingNews', clusterId, founded })
+    this.peers.broadcast(this.#foundingNews())
     this.#pursueFounding()
+  }
+
+  #foundingNews(): FoundingNews {
+    const { clusterId, founded } = this.#founding.view()
+    return { kind: 'foundingNews', clusterId, founded }
   }
 
   // ---- peers
@@ -166,7 +170,11 @@ export class HoldfastNode {
         this.#pursueFounding()
       },
       rejected: (peer, reason, detail) => this.#onRejected(peer, reason, detail),
-      connected: (peer, restarted) => this.replica?.connected(peer, restarted),
+      connected: (peer, restarted) => {
+        // We may have come further since we introduced ourselves on this link.
+        this.peers.send(peer, this.#foundingNews())
+        this.replica?.connected(peer, restarted)
+      },
       gone: (peer) => this.replica?.gone(peer),
       frame: (from, frame) => this.#onFrame(from, frame),
     })

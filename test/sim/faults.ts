@@ -38,7 +38,9 @@ export class Faults {
     network.faults = { ...network.faults, loss: 0, duplicate: 0, reorder: 0 }
     for (const machine of machines) {
       machine.disk.resume()
+      machine.faults.stallChance = 0
       if (machine.process !== null) machine.process.fuse = null
+      machine.process?.resume()
       if (!this.wiped.has(machine.id)) machine.start()
     }
     this.#world.note('healed')

@@ -27,7 +27,7 @@ export interface MachineEvents {
   turned(machine: Machine): void
   /** A write begins. */
   writes(machine: Machine, batch: LogBatch): void
-  /** Its process ended; `failure` says why when it did so by itself. */
+  /** Its process ended, its node is still as it was then; `failure` says why when it did so by itself. */
   ended(machine: Machine, failure: Failure | null): void
   report(machine: Machine, report: Report): void
 }
@@ -35,6 +35,7 @@ export interface MachineEvents {
 export class Machine {
   readonly id: NodeId
   readonly clock: ClockFault
+  readonly faults: ProcessFaults
   disk: MemoryDisk
   /** Disks that were taken out: what they held was held. */
   readonly lostDisks: MemoryDisk[] = []
@@ -48,6 +49,7 @@ export class Machine {
   constructor(parts: MachineParts) {
     this.id = parts.setup.self
     this.clock = parts.clock
+    this.faults = parts.faults
     this.#parts = parts
     this.#random = parts.random.fork(this.id)
     this.disk = this.#newDisk()
@@ -66,7 +68,7 @@ export class Machine {
       timeline,
       random: this.#random.fork(`process ${++this.starts}`),
       clock: this.clock,
-      faults: this.#parts.faults,
+      faults: this.faults,
       events: {
         ended: (failure) => this.#processEnded(process, failure, false),
         turned: () => events.turned(this),
@@ -118,10 +120,10 @@ export class Machine {
   #processEnded(process: SimProcess, failure: Failure | null, dark: boolean): void {
     if (this.process !== process) return
     process.kill()
-    this.node = null
     this.disk.crash()
     this.#parts.network.processEnded(this.id, dark)
     this.#parts.events.ended(this, failure)
+    this.node = null
   }
 
   #newDisk(): MemoryDisk {

@@ -14,8 +14,8 @@ export interface ClockFault {
 
 export interface ProcessFaults {
   /** Chance that a phase of the loop is followed by a stall, and how long that is at most. */
-  readonly stallChance: number
-  readonly stallMsMax: number
+  stallChance: number
+  stallMsMax: number
 }
 
 /** Thrown out of a port to end the process in the middle of whatever it does. */
@@ -121,6 +121,12 @@ export class SimProcess implements Host {
   /** SIGSTOP, or a machine that is frozen: nothing runs before `until`, what arrives is kept. */
   pauseUntil(until: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, until)
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.#pausedUntil = this.#timeline.now
+    this.#schedule()
   }
 
   get isPaused(): boolean {

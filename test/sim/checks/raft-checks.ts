@@ -112,7 +112,10 @@ export class RaftChecks {
     if (!disk.busy) checkMemoryIsDisk(machine, raft)
   }
 
+  /** It may have applied and answered in the turn in which it ended. */
   processEnded(machine: Machine): void {
+    const raft = machine.node?.replica?.core.raft
+    if (raft !== undefined) this.#checkApplied(machine, raft, this.#seenOf(machine, raft))
     this.#seen.delete(machine.id)
   }
 
