@@ -3,7 +3,7 @@
 // Tags are part of the format on disk: they are never given a new meaning.
 import { unreachable } from '../assert.ts'
 import { asClusterTime, asLockName, asNodeId, asRequestId, asRun, asSessionId, asToken } from '../ids.ts'
-import type { Command, NumberedCommand, Origin } from '../lockfsm/command.ts'
+import type { Acquire, Command, NumberedCommand, Origin } from '../lockfsm/command.ts'
 import { FormatError, pack, unpack, unpackSequence } from './packr.ts'
 import type { Reader } from './packr.ts'
 
@@ -110,19 +110,7 @@ function takeBody(tag: number, reader: Reader): Command {
     case tags.closeSession:
       return { kind: 'closeSession', session: takeSession(reader) }
     case tags.acquire:
-      return {
-        kind: 'acquire',
-        lock: asLockName(reader.text(lockNameMax)),
-        session: takeSessionOrNull(reader),
-        requestId: asRequestId(reader.text(idMax)),
-        mode: takeMode(reader),
-        ttlMs: reader.countOrNull(),
-        waitMs: reader.count(),
-        pollMs: reader.count(),
-        owner: reader.textOrNull(ownerMax),
-        metadata: reader.textOrNull(metadataMax),
-        takenInAt: asClusterTime(reader.count()),
-      }
+      return takeAcquire(reader)
     case tags.release:
       return {
         kind: 'release',
@@ -156,6 +144,22 @@ function takeBody(tag: number, reader: Reader): Command {
       }
     default:
       throw new FormatError(`unknown command ${tag}`)
+  }
+}
+
+function takeAcquire(reader: Reader): Acquire {
+  return {
+    kind: 'acquire',
+    lock: asLockName(reader.text(lockNameMax)),
+    session: takeSessionOrNull(reader),
+    requestId: asRequestId(reader.text(idMax)),
+    mode: takeMode(reader),
+    ttlMs: reader.countOrNull(),
+    waitMs: reader.count(),
+    pollMs: reader.count(),
+    owner: reader.textOrNull(ownerMax),
+    metadata: reader.textOrNull(metadataMax),
+    takenInAt: asClusterTime(reader.count()),
   }
 }
 

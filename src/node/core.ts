@@ -9,7 +9,7 @@ import type { Message } from '../raft/message.ts'
 import type { RaftState } from '../raft/state.ts'
 import { step } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
-import { DiskWriter } from './disk-writer.ts'
+import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
 
 export interface CoreEvents {
