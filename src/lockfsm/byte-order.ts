@@ -17,22 +17,19 @@ export function isPlain(name: string): boolean {
   return !/[\ud800-\uffff]/.test(name)
 }
 
-/** Negative, 0 or positive as `a` comes before, is, or comes after `b`. */
-export function compareNames(a: OrderedName, b: OrderedName): number {
+export function isNameBefore(a: OrderedName, b: OrderedName): boolean {
   // One plain name is enough: where they first differ, its unit is below 0xD800, and there both orders agree.
-  if (!a.plain && !b.plain) return compareCodePoints(a.name, b.name)
-  if (a.name === b.name) return 0
-  return a.name < b.name ? -1 : 1
+  return a.plain || b.plain ? a.name < b.name : isBeforeByCodePoints(a.name, b.name)
 }
 
-function compareCodePoints(a: string, b: string): number {
+function isBeforeByCodePoints(a: string, b: string): boolean {
   const length = Math.min(a.length, b.length)
   for (let index = 0; index < length; index += 1) {
     const unitOfA = a.charCodeAt(index)
     const unitOfB = b.charCodeAt(index)
-    if (unitOfA !== unitOfB) return rank(unitOfA) - rank(unitOfB)
+    if (unitOfA !== unitOfB) return rank(unitOfA) < rank(unitOfB)
   }
-  return a.length - b.length
+  return a.length < b.length
 }
 
 /** Moves the surrogates above all other units and keeps every other order. */

@@ -48,12 +48,16 @@ export function remember(state: LockState, request: Request, memory: Memory): vo
 
 /** Takes a waiting request out of the line. */
 export function leaveQueue(state: LockState, wait: Request): void {
-  wait.lock.queue.splice(placeInLine(wait.lock, wait), 1)
+  const { queue } = wait.lock
+  const place = placeInLine(wait.lock, wait)
+  // The first, nearly always: `shift` moves the beginning of a long list, `splice` all the rest of it.
+  if (place === 0) queue.shift()
+  else queue.splice(place, 1)
   state.waiting -= 1
 }
 
 function keyOf(request: Request): RequestKey {
-  return { session: request.session?.sequence ?? null, requestId: request.id }
+  return { session: request.session?.id ?? null, requestId: request.id }
 }
 
 function refusalOf(

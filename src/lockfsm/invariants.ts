@@ -1,10 +1,9 @@
 // What is true of every state between two entries. It reads everything, so it is for tests and the simulator; `apply`
 // asserts on its way what is cheap to know. Indexes are compared with the records that they are made from.
 import { assert } from '../assert.ts'
-import { compareNames } from './byte-order.ts'
+import { placeInLine } from './answers.ts'
 import { isRequestOver, requestDue, sessionEnd } from './due.ts'
 import { bucketNumber } from './remembered.ts'
-import { sessionIdOf } from './sessions.ts'
 import type { Sorted } from './sorted.ts'
 import type { Attempt, Lock, LockState, Request, Session } from './state.ts'
 
@@ -19,8 +18,8 @@ export function checkState(state: LockState): void {
     checkLock(state, lock)
   }
   checkCounts(state, requests)
-  checkIndex(state.locksByName, state.locks, (a, b) => compareNames(a, b) < 0)
-  checkIndex(state.sessionsBySequence, state.sessions, (a, b) => a.sequence < b.sequence)
+  checkIndex(state.locksByName, state.locks)
+  checkIndex(state.sessionsBySequence, state.sessions)
   checkDeadlines(state, requests)
   checkRemembered(state)
   checkEndedTokens(state)
@@ -75,7 +74,8 @@ function checkSession(state: LockState, session: Session): void {
 function checkRequest(state: LockState, request: Request): void {
   const { lock, session, token, attempts } = request
   assert(state.locks.get(lock.name) === lock, 'the lock of a request exists')
-  assert(token === null ? lock.queue.includes(request) : lock.holder === request, 'a request waits in a queue or holds')
+  if (token === null) placeInLine(lock, request)
+  else assert(lock.holder === request, 'a request with a token holds its lock')
   assert((request.askedTtlMs === null) === (session !== null), 'a TTL of its own has exactly who has no session')
   assert((request.ttlMs === null) === (session !== null), 'a TTL of its own has exactly who has no session')
   assert(
@@ -137,22 +137,21 @@ function checkCounts(state: LockState, requests: readonly Request[]): void {
   assert(state.sessionless.size <= limits.sessionlessMax, 'requests without session are limited')
 }
 
-function checkIndex<Item>(
-  index: Sorted<Item>,
-  items: ReadonlyMap<unknown, Item>,
-  isBefore: (a: Item, b: Item) => boolean,
-): void {
+function checkIndex<Item>(index: Sorted<Item>, items: ReadonlyMap<unknown, Item>): void {
   assert(
     index.chunks.every(({ length }) => length > 0),
     'no chunk is empty',
   )
-  const listed = index.chunks.flat()
-  assert(listed.length === items.size, 'an index lists every record once')
-  const known = new Set(items.values())
-  listed.forEach((item, place) => {
-    const before = listed[place - 1]
-    assert(known.has(item), 'an index lists living records')
-    assert(before === undefined || isBefore(before, item), 'an index is in order')
+  const sorted = index.chunks.flat()
+  const listed = new Set([...sorted, ...index.unsorted])
+  assert(listed.size === sorted.length + index.unsorted.size, 'an index lists a record once')
+  assert(
+    listed.size === items.size && [...items.values()].every((item) => listed.has(item)),
+    'an index lists every record',
+  )
+  sorted.forEach((item, place) => {
+    const before = sorted[place - 1]
+    assert(before === undefined || index.isBefore(before, item), 'an index is in order')
   })
 }
 
@@ -197,10 +196,10 @@ function checkRemembered(state: LockState): void {
     }
     assert(bucket.count === bucket.released.size + unreleased, 'a bucket counts the ended requests in it')
     counted += bucket.count
-    for (const [sequence, memories] of bucket.bySession) {
-      const session = state.sessions.get(sessionIdOf(sequence))
+    for (const [id, memories] of bucket.bySession) {
+      const session = state.sessions.get(id)
       assert(session !== undefined, 'what is remembered of a session goes with it')
-      for (const id of memories.keys()) assert(!session.requests.has(id), 'a living request has not ended')
+      for (const requestId of memories.keys()) assert(!session.requests.has(requestId), 'a living request has not ended')
     }
   })
   assert(count === counted, 'what is remembered is counted')

@@ -10,7 +10,8 @@ export interface Outcome {
 
 /**
  * Every applied command gets exactly one outcome in its own entry. Only for an acquire can that be `queued`, and then
- * exactly one more follows in a later entry: granted, stillWaiting, detached or a refusal.
+ * exactly one more follows, in the same entry or a later one: granted, stillWaiting, detached or a refusal; none if the
+ * attempt is withdrawn before.
  */
 export type Result =
   | Done

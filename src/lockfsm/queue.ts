@@ -4,17 +4,17 @@
 import { granted, say } from './answers.ts'
 import type { Step } from './answers.ts'
 import { leaveDue, watchUnattended } from './attempts.ts'
-import { compareNames, isPlain } from './byte-order.ts'
+import { isNameBefore, isPlain } from './byte-order.ts'
 import { grantEnding, isRequestOver, isSessionOver } from './due.ts'
 import { endGrant, endWait, leaveQueue } from './ending.ts'
 import { insertSorted, removeSorted } from './sorted.ts'
-import { later, takeToken } from './state.ts'
+import { later, noQueue, takeToken } from './state.ts'
 import type { Lock, LockState, Request } from './state.ts'
 import type { LockName } from '../ids.ts'
 
 /** The lock, free, ready for a first holder. */
 export function createLock(state: LockState, name: LockName): Lock {
-  const lock: Lock = { name, plain: isPlain(name), holder: null, queue: [] }
+  const lock: Lock = { name, plain: isPlain(name), holder: null, queue: noQueue }
   state.locks.set(name, lock)
   insertSorted(state.locksByName, lock)
   return lock
@@ -35,7 +35,8 @@ export function touchLock(step: Step, name: LockName): Lock | null {
 
 /** The request gets in line; its sequence must be above all others'. */
 export function enqueue(state: LockState, request: Request): void {
-  request.lock.queue.push(request)
+  if (request.lock.queue === noQueue) request.lock.queue = [request]
+  else request.lock.queue.push(request)
   state.waiting += 1
 }
 
@@ -76,9 +77,11 @@ export function serve(step: Step, lock: Lock, endedMax = Infinity): number {
 /** Serves locks whose holders or queues have changed together, in the order of their names. Returns how many ended. */
 export function serveAll(step: Step, locks: ReadonlySet<Lock>, endedMax = Infinity): number {
   let ended = 0
-  for (const lock of [...locks].sort(compareNames)) ended += serve(step, lock, endedMax - ended)
+  for (const lock of [...locks].sort(byName)) ended += serve(step, lock, endedMax - ended)
   return ended
 }
+
+const byName = (a: Lock, b: Lock): number => (isNameBefore(a, b) ? -1 : 1)
 
 /** A wait past its own deadline, its session's, or the time to be attended; only the last has nobody to answer. */
 export function endOverdueWait(step: Step, wait: Request): void {

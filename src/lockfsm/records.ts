@@ -60,8 +60,7 @@ export interface RequestRecord {
   readonly sequence: Sequence
   readonly requestId: RequestId
   readonly lock: LockName
-  /** Opening sequence of its session. */
-  readonly session: Sequence | null
+  readonly session: SessionId | null
   readonly owner: string | null
   readonly metadata: string | null
   readonly askedTtlMs: number | null
@@ -79,7 +78,7 @@ export interface RequestRecord {
 export interface RememberedRequestRecord {
   readonly kind: 'rememberedRequest'
   readonly bucket: number
-  readonly session: Sequence | null
+  readonly session: SessionId | null
   readonly requestId: RequestId
   readonly how: Memory['how']
   readonly token: Token | null
@@ -144,7 +143,7 @@ function requestRecord(request: Request): RequestRecord {
     sequence: request.sequence,
     requestId: request.id,
     lock: request.lock.name,
-    session: request.session?.sequence ?? null,
+    session: request.session?.id ?? null,
     owner: request.owner,
     metadata: request.metadata,
     askedTtlMs: request.askedTtlMs,
@@ -231,7 +230,7 @@ function loadSession(state: LockState, record: SessionRecord): void {
 }
 
 function loadRequest(state: LockState, record: RequestRecord): void {
-  const session = record.session === null ? null : state.sessions.get(sessionIdOf(record.session))
+  const session = record.session === null ? null : state.sessions.get(record.session)
   assert(session !== undefined, 'the session of a request is among the records')
   const request: Request = {
     kind: 'request',

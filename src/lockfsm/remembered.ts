@@ -5,7 +5,9 @@
 // remembered apart from the session, so that a repeated release is answered alike after the session was closed.
 import { AssertionFailure } from '../assert.ts'
 import { asToken } from '../ids.ts'
-import type { ClusterTime, LockName, RequestId, Sequence, SessionId, Token } from '../ids.ts'
+import type { ClusterTime, LockName, RequestId, SessionId, Token } from '../ids.ts'
+import { allBuckets, bucketsKnowing, clearBucket, createFilter, isAmong, noteId } from './recall-filter.ts'
+import type { RecallFilter } from './recall-filter.ts'
 
 /** How a request ended. Refused: a `DELETE` named it before it existed; withdrawn: a `DELETE` took it out of the queue. */
 export type Memory =
@@ -20,6 +22,8 @@ export interface Remembered {
   count: number
   /** Ascending by number. */
   readonly buckets: Bucket[]
+  /** Derived; null while so little is remembered that it would not pay. */
+  filter: RecallFilter | null
 }
 
 /** What ended in the 10 s of cluster time that begin at `number` * 10 s. */
@@ -28,23 +32,25 @@ export interface Bucket {
   /** Ended requests: those in `released` and those in the other maps that were not released. */
   count: number
   readonly sessionless: Map<RequestId, FlatMemory>
-  readonly bySession: Map<Sequence, Map<RequestId, FlatMemory>>
+  readonly bySession: Map<SessionId, Map<RequestId, FlatMemory>>
   readonly openings: Map<RequestId, SessionId>
   readonly released: Map<Token, LockName>
 }
 
-/** Which request: its id, and the opening sequence of its session when it has one. */
+/** Which request: its id, and its session when it has one. */
 export interface RequestKey {
-  readonly session: Sequence | null
+  readonly session: SessionId | null
   readonly requestId: RequestId
 }
 
 const bucketMs = 10_000
 /** The bucket of the current time and five full ones: what is dropped is more than 50 s old. */
 const bucketsKept = 6
+/** Maps this small stay in the caches. */
+const unfilteredMax = 5_000
 
 export function createRemembered(): Remembered {
-  return { count: 0, buckets: [] }
+  return { count: 0, buckets: [], filter: null }
 }
 
 export function bucketNumber(time: ClusterTime): number {
@@ -59,6 +65,7 @@ export function rememberRequest(remembered: Remembered, bucket: number, key: Req
     if (ofSession !== undefined) ofSession.set(key.requestId, flatten(memory))
     else target.bySession.set(key.session, new Map([[key.requestId, flatten(memory)]]))
   }
+  if (remembered.filter !== null) noteId(remembered.filter, key.requestId, bucket)
   // A released request is counted with its token, which stays when the session goes.
   if (memory.how !== 'released') addCount(remembered, target, 1)
 }
@@ -81,7 +88,10 @@ export function rememberOpening(
 }
 
 export function recallRequest(remembered: Remembered, key: RequestKey): Memory | null {
-  for (const bucket of remembered.buckets) {
+  const { filter, buckets } = remembered
+  const bits = filter === null ? allBuckets : bucketsKnowing(filter, key.requestId)
+  for (const bucket of buckets) {
+    if (!isAmong(bits, bucket.number)) continue
     const requests = key.session === null ? bucket.sessionless : bucket.bySession.get(key.session)
     const memory = requests?.get(key.requestId)
     if (memory !== undefined) return unflatten(memory)
@@ -104,7 +114,7 @@ export function wasReleased(remembered: Remembered, lock: LockName, token: Token
 }
 
 /** The session has ended: its requests cannot be asked for any more. */
-export function forgetSession(remembered: Remembered, session: Sequence): void {
+export function forgetSession(remembered: Remembered, session: SessionId): void {
   for (const bucket of remembered.buckets) {
     const requests = bucket.bySession.get(session)
     if (requests === undefined) continue
@@ -123,17 +133,31 @@ export function forgetOld(remembered: Remembered, time: ClusterTime): void {
     if (oldest === undefined || oldest.number >= oldestKept) return
     remembered.buckets.shift()
     remembered.count -= oldest.count
+    if (remembered.filter !== null) clearBucket(remembered.filter, oldest.number)
   }
 }
 
 function addCount(remembered: Remembered, bucket: Bucket, change: number): void {
   bucket.count += change
   remembered.count += change
+  if (remembered.count > unfilteredMax) remembered.filter ??= filterOf(remembered.buckets)
+}
+
+function filterOf(buckets: readonly Bucket[]): RecallFilter {
+  const filter = createFilter()
+  for (const { number, sessionless, bySession } of buckets) {
+    for (const requests of [sessionless, ...bySession.values()]) {
+      for (const requestId of requests.keys()) noteId(filter, requestId, number)
+    }
+  }
+  return filter
 }
 
 /** Nearly always the last; a load from records meets them in any order. */
 function bucketNumbered(remembered: Remembered, number: number): Bucket {
   const { buckets } = remembered
+  const newest = buckets.at(-1)
+  if (newest?.number === number) return newest
   const place = buckets.findLastIndex((bucket) => bucket.number <= number)
   const found = buckets[place]
   if (found?.number === number) return found

@@ -167,5 +167,5 @@ function livingRequest(step: Step, session: Session | null, { requestId }: Acqui
 }
 
 function keyIn(session: Session | null, { requestId }: Acquire | CancelRequest): RequestKey {
-  return { session: session?.sequence ?? null, requestId }
+  return { session: session?.id ?? null, requestId }
 }

@@ -131,7 +131,7 @@ export function takeApart(step: Step, session: Session, touched: Set<Lock>): rea
   state.openings.delete(session.requestId)
   removeSorted(state.sessionsBySequence, session)
   unschedule(state.deadlines, session)
-  forgetSession(state.remembered, session.sequence)
+  forgetSession(state.remembered, session.id)
   rememberOpening(state.remembered, bucketNumber(state.time), session.requestId, session.id)
 
   const requests = [...session.requests.values()]

@@ -3,7 +3,7 @@
 // the records do not decide.
 import type { ClusterTime, LockName, NodeId, RequestId, Run, Sequence, SessionId, Token } from '../ids.ts'
 import { asClusterTime, asSequence, asToken } from '../ids.ts'
-import { compareNames } from './byte-order.ts'
+import { isNameBefore } from './byte-order.ts'
 import type { OrderedName } from './byte-order.ts'
 import { createDeadlines } from './deadlines.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
@@ -132,8 +132,12 @@ export interface Lock extends OrderedName {
   readonly name: LockName
   holder: Request | null
   /** Ascending by sequence: the first is next. */
-  readonly queue: Request[]
+  queue: Request[]
 }
+
+/** The queue of every lock that nobody has awaited yet: most never get one of their own. */
+export const noQueue: Request[] = []
+Object.freeze(noQueue)
 
 export function createState(limits: Limits): LockState {
   return {
@@ -149,8 +153,8 @@ export function createState(limits: Limits): LockState {
     endedTokens: createEndedTokens(),
     openings: new Map(),
     locks: new Map(),
-    locksByName: createSorted<Lock>(compareNames),
-    sessionsBySequence: createSorted<Session>((a, b) => a.sequence - b.sequence),
+    locksByName: createSorted<Lock>(isNameBefore),
+    sessionsBySequence: createSorted<Session>((a, b) => a.sequence < b.sequence),
     deadlines: createDeadlines(),
     held: 0,
     waiting: 0,

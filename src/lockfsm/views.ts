@@ -3,7 +3,7 @@
 // Durations are milliseconds of cluster time as of the last entry applied.
 import type { LockName, RequestId, Sequence, SessionId, Token } from '../ids.ts'
 import { holdersOf, placeInLine, tokenOf } from './answers.ts'
-import { compareNames, orderedName } from './byte-order.ts'
+import { isNameBefore, orderedName } from './byte-order.ts'
 import { isRequestOver } from './due.ts'
 import type { EndedBy, HolderView } from './outcome.ts'
 import { recallRequest } from './remembered.ts'
@@ -116,7 +116,7 @@ export function viewRequest(
   if (request !== undefined && !isRequestOver(request, state.time)) {
     return request.lock.name === lock ? requestView(request) : null
   }
-  const memory = recallRequest(state.remembered, { session: session?.sequence ?? null, requestId })
+  const memory = recallRequest(state.remembered, { session: session?.id ?? null, requestId })
   if (memory === null) return null
   return { state: 'ended', token: memory.token, endedBy: memory.token === null ? null : memory.how }
 }
@@ -221,5 +221,5 @@ function requestView(request: Request): RequestView {
 function isBeforePage(prefix: string, after: LockName | null): (lock: Lock) => boolean {
   const first = orderedName(prefix)
   const passed = after === null ? null : orderedName(after)
-  return (lock) => compareNames(lock, first) < 0 || (passed !== null && compareNames(lock, passed) <= 0)
+  return (lock) => isNameBefore(lock, first) || (passed !== null && !isNameBefore(passed, lock))
 }
