@@ -199,7 +199,8 @@ function checkRemembered(state: LockState): void {
     for (const [id, memories] of bucket.bySession) {
       const session = state.sessions.get(id)
       assert(session !== undefined, 'what is remembered of a session goes with it')
-      for (const requestId of memories.keys()) assert(!session.requests.has(requestId), 'a living request has not ended')
+      for (const requestId of memories.keys())
+        assert(!session.requests.has(requestId), 'a living request has not ended')
     }
   })
   assert(count === counted, 'what is remembered is counted')

@@ -37,9 +37,15 @@ export function removeSorted<Item>(sorted: Sorted<Item>, item: Item): void {
     chunks.splice(chunkIndex, 1)
     return
   }
-  // Small neighbours are joined, so that the number of chunks follows the number of items down again.
+  joinWithNext(chunks, chunkIndex)
+  joinWithNext(chunks, chunkIndex - 1)
+}
+
+/** Small neighbours are joined, so that the number of chunks follows the number of items down again. */
+function joinWithNext<Item>(chunks: Item[][], chunkIndex: number): void {
+  const chunk = chunks[chunkIndex]
   const next = chunks[chunkIndex + 1]
-  if (next === undefined || chunk.length + next.length > chunkSizeMax >> 2) return
+  if (chunk === undefined || next === undefined || chunk.length + next.length > chunkSizeMax >> 2) return
   chunk.push(...next)
   chunks.splice(chunkIndex + 1, 1)
 }
