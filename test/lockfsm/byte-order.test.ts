@@ -31,7 +31,7 @@ t.test('names are in the order of their UTF-8 bytes', async (t) => {
 })
 
 t.test('a code point above the surrogates comes after every unit above them', async (t) => {
-  t.ok('\u{1f512}' < '\uffee', 'in the order of JavaScript it does not')
+  t.same(['\uffee', '\u{1f512}'].sort(), ['\u{1f512}', '\uffee'], 'in the order of JavaScript it does not')
   t.ok(isBefore('\uffee', '\u{1f512}'))
   t.notOk(isBefore('\u{1f512}', '\uffee'))
 })
