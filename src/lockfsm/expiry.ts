@@ -42,7 +42,7 @@ export function expireDue(step: Step): void {
 /** The waits leave, with the sessions and the calls that are due; the grants that are due are returned. */
 function leaveAllDue(step: Step, touched: Set<Lock>): { grants: ReadonlySet<Request>; requestsEnded: number } {
   const { state } = step
-  // A grant can be due itself before its session is: it comes only once.
+  // A grant can be due itself and with its session: it ends once.
   const grants = new Set<Request>()
   let sessionsEnded = 0
   let requestsEnded = 0
@@ -52,10 +52,7 @@ function leaveAllDue(step: Step, touched: Set<Lock>): { grants: ReadonlySet<Requ
     if (due.kind === 'session') {
       sessionsEnded += 1
       requestsEnded += due.requests.size
-      for (const grant of takeApart(step, due, touched)) {
-        unschedule(state.deadlines, grant)
-        grants.add(grant)
-      }
+      for (const grant of takeApart(step, due, touched)) grants.add(grant)
       continue
     }
     requestsEnded += 1

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { asClusterTime, asRequestId, asToken } from '../../src/ids.ts'
 import type { RequestId } from '../../src/ids.ts'
+import type { NumberedCommand } from '../../src/lockfsm/command.ts'
 import type { Outcome, Result } from '../../src/lockfsm/outcome.ts'
 import { nextDeadline } from '../../src/lockfsm/expiry.ts'
 import { checkState } from '../../src/lockfsm/invariants.ts'
@@ -167,6 +168,7 @@ t.test('B109 after 1,000 sessions no further session is begun; one past due has 
     table.numbered(table.acquireCommand({ session: last, lock: 'y' })),
     table.numbered({ kind: 'cancelRequest', lock: lockNamed('x'), session: last, requestId: openingId() }),
     table.numbered({ kind: 'closeSession', session: last }),
+    table.numbered({ ...openCommand, requestId: requestOf(openings.at(-1)) }),
   ])
   t.match(
     outcomes.map(({ result }) => result),
@@ -175,6 +177,7 @@ t.test('B109 after 1,000 sessions no further session is begun; one past due has 
       { code: 'session_ended', session: last },
       { kind: 'requestCancelled', state: 'none' },
       { kind: 'done' },
+      { code: 'session_ended', session: last },
     ],
   )
   t.equal(table.state.sessions.size, 1_500, 'commands do not end it before its turn')
@@ -253,6 +256,44 @@ t.test('a command that touches such a lock finds it served', async (t) => {
   t.match(outcomes.at(-1)?.result, { code: 'lock_held', holders: [{ token: 10_001 }], queueLength: 0 })
 })
 
+t.test('a DELETE of a wait touches its lock: a holder past due is freed and the next served', async (t) => {
+  const table = new Table()
+  table.entry(
+    0,
+    Array.from({ length: 10_000 }, (_, index) =>
+      table.numbered(table.acquireCommand({ lock: `l${index}`, ttlMs: 1_000 })),
+    ),
+  )
+  table.hold({ lock: 'late', ttlMs: 1_000 })
+  table.acquire({ lock: 'late', requestId: 'cancelled', waitMs: 50_000 })
+  const next = table.acquire({ lock: 'late', waitMs: 50_000 })
+  const cancel = {
+    kind: 'cancelRequest' as const,
+    lock: lockNamed('late'),
+    session: null,
+    requestId: asRequestId('cancelled'),
+  }
+  const outcomes = table.entry(1_000, [table.numbered(cancel)])
+  t.match(outcomes.at(-1)?.result, { kind: 'requestCancelled', state: 'withdrawn' })
+  t.match(table.answer(next), { kind: 'granted' })
+})
+
+t.test('a call past its pollMs is not answered with a grant, even if its turn to leave has not come', async (t) => {
+  const table = new Table()
+  const session = table.open(day)
+  table.entry(
+    0,
+    Array.from({ length: 10_000 }, (_, index) =>
+      table.numbered(table.acquireCommand({ lock: `l${index}`, ttlMs: 1_000 })),
+    ),
+  )
+  const polled = table.acquire({ lock: 'l0', session, requestId: 'one', waitMs: day, pollMs: 1_000 })
+  const patient = table.acquire({ lock: 'l0', session, requestId: 'one', waitMs: day, pollMs: 5_000 })
+  table.at(1_000)
+  t.match(table.answer(polled), { kind: 'stillWaiting', position: 1 })
+  t.match(table.answer(patient), { kind: 'granted', token: 10_001 })
+})
+
 t.test('ends of polls and givings back count for the bound', async (t) => {
   const table = new Table()
   const session = table.open(day)
@@ -302,4 +343,8 @@ function openingId(): RequestId {
 
 function tokenOf(result: Result): number {
   return result.kind === 'granted' ? result.token : NaN
+}
+
+function requestOf(opening: NumberedCommand | undefined): RequestId {
+  return opening?.command.kind === 'openSession' ? opening.command.requestId : openingId()
 }

@@ -163,6 +163,18 @@ t.test('closing a session releases all it holds and leaves every queue, at once'
   t.same(table.close('s-999'), { kind: 'done' })
 })
 
+t.test('the grants of a session end in the order of their tokens, whatever the order of its requests', async (t) => {
+  const table = new Table({ endedTokensMax: 1 })
+  const session = table.open(day)
+  const other = table.hold({ lock: 'a' })
+  table.acquire({ lock: 'a', session, waitMs: day, pollMs: day })
+  table.hold({ lock: 'b', session })
+  table.release(other.token, { lock: 'a' })
+  table.close(session)
+  t.match(table.release(3, { lock: 'a' }), { endedBy: 'session_closed' }, 'the last to end is remembered')
+  t.match(table.release(2, { lock: 'b' }), { endedBy: 'unknown' })
+})
+
 t.test('B98 an ended session and one that never was are told apart without memory, and nothing is done', async (t) => {
   const table = new Table()
   const session = table.open(1_000)
