@@ -25,18 +25,21 @@ export function acquire(step: Step, origin: Origin, command: Acquire): Result {
 
   const attempt = attemptOf(state, origin, durationMs(session === null ? command.waitMs : command.pollMs))
   const request = livingRequest(step, session, command)
-  if (request !== null) return repeatAcquire(state, request, command, attempt)
+  if (request !== null) return repeatAcquire(step, request, command, attempt)
   const memory = recallRequest(state.remembered, keyIn(session, command))
   if (memory !== null) return refusedAsEnded(command, memory)
   return newRequest(step, session, command, attempt)
 }
 
 /** The request is known and lives: the call joins it and hears what it can be told at once. */
-function repeatAcquire(state: LockState, request: Request, command: Acquire, attempt: Attempt): Result {
+function repeatAcquire(step: Step, request: Request, command: Acquire, attempt: Attempt): Result {
+  const { state } = step
   const field = mismatch(request, command)
   if (field !== null) return refused({ code: 'request_mismatch', requestId: request.id, field })
   const { attemptsMax } = state.limits
   if (request.attempts.length >= attemptsMax) return quotaExceeded('attempts', attemptsMax)
+  // It may be its turn, because the holder is past due.
+  if (request.token === null) touchLock(step, command.lock)
   if (request.token !== null) {
     join(state, request, attempt)
     return granted(request, attempt.carriedAt)

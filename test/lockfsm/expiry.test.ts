@@ -278,6 +278,22 @@ t.test('a DELETE of a wait touches its lock: a holder past due is freed and the 
   t.match(table.answer(next), { kind: 'granted' })
 })
 
+t.test('a repeat finds its request granted when only the turn of the holder past due has not come', async (t) => {
+  const table = new Table()
+  table.entry(
+    0,
+    Array.from({ length: 10_000 }, (_, index) =>
+      table.numbered(table.acquireCommand({ lock: `l${index}`, ttlMs: 1_000 })),
+    ),
+  )
+  table.hold({ lock: 'late', ttlMs: 1_000 })
+  const first = table.acquire({ lock: 'late', requestId: 'waits', waitMs: 50_000 })
+  const repeat = table.numbered(table.acquireCommand({ lock: 'late', requestId: 'waits', waitMs: 0 }))
+  const outcomes = table.entry(1_000, [repeat])
+  t.match(outcomes.at(-1), { to: repeat.origin, result: { kind: 'granted', token: 10_002 } })
+  t.match(table.answer(first), { kind: 'granted', token: 10_002 })
+})
+
 t.test('a call past its pollMs is not answered with a grant, even if its turn to leave has not come', async (t) => {
   const table = new Table()
   const session = table.open(day)
