@@ -1,7 +1,8 @@
 // What one command costs in `apply`, and what a record costs in memory. Run with:
 //   npm run build && node --expose-gc build/bench/lockfsm.js
-// Times are medians over entries, and means, which hold the collector's share; bytes are heap growth after full collections. Counters
-// and cluster time start above 2^31, as after a month in service: V8 keeps greater numbers in boxes of their own.
+// Times are medians over entries of one process, with the means, which hold the collector's share; bytes are the growth
+// of the heap after full collections. Counters and cluster time start above 2^31, as after a month in service: V8 keeps
+// greater numbers in boxes of their own.
 import { apply } from '../src/lockfsm/apply.ts'
 import type { Command, NumberedCommand } from '../src/lockfsm/command.ts'
 import type { Outcome } from '../src/lockfsm/outcome.ts'

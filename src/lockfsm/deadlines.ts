@@ -11,7 +11,7 @@ export interface Timed {
   heapPosition: number | null
 }
 
-/** Times stand beside the items and not in them: comparing follows no pointer, and an item without a deadline pays nothing. */
+/** Times stand beside the items, not in them: comparing follows no pointer, an item without a deadline pays nothing. */
 export interface Deadlines<Item extends Timed> {
   readonly times: ClusterTime[]
   readonly items: Item[]

@@ -46,7 +46,7 @@ export function sessionEnd(session: Session): ClusterTime {
   return giveBackAt !== null && giveBackAt < deadline ? giveBackAt : deadline
 }
 
-/** When something happens to the request by itself, be it only that an attempt leaves; null = its session decides alone. */
+/** When something happens to the request by itself, if only that an attempt leaves; null = its session decides. */
 export function requestDue(request: Request): ClusterTime | null {
   let due = requestEnd(request)
   if (request.token === null) for (const attempt of request.attempts) due = earlier(due, attempt.pollUntil)

@@ -20,7 +20,7 @@ export function createLock(state: LockState, name: LockName): Lock {
   return lock
 }
 
-/** The lock, seen by a command: a holder past due has been freed and the next served. null = nobody holds or awaits it. */
+/** The lock as a command finds it: a holder past due is gone and the next served. null = nobody holds or awaits it. */
 export function touchLock(step: Step, name: LockName): Lock | null {
   const { state } = step
   const lock = state.locks.get(name)

@@ -3,7 +3,7 @@
 // says for nearly all of them that none knows it. Wrong in one direction only: a set bit may be another id's.
 import type { RequestId } from '../ids.ts'
 
-/** By a hash of the id, one bit per bucket: that of its number modulo 8. No more than eight buckets follow each other. */
+/** By a hash of the id, one bit per bucket: that of its number modulo 8, enough for the six that are kept. */
 export type RecallFilter = Uint8Array
 
 const slots = 1 << 20

@@ -9,12 +9,12 @@ import type { ClusterTime, LockName, RequestId, SessionId, Token } from '../ids.
 import { allBuckets, bucketsKnowing, clearBucket, createFilter, isAmong, noteId } from './recall-filter.ts'
 import type { RecallFilter } from './recall-filter.ts'
 
-/** How a request ended. Refused: a `DELETE` named it before it existed; withdrawn: a `DELETE` took it out of the queue. */
+/** How a request ended. Refused: a `DELETE` named it before it came; withdrawn: a `DELETE` took it out of the queue. */
 export type Memory =
   | { readonly how: 'released' | 'expired' | 'session_closed' | 'unclaimed'; readonly token: Token }
   | { readonly how: 'withdrawn' | 'refused'; readonly token: null }
 
-/** A memory in flat form: of a release, by far the most frequent, the token; else the word, with the token behind it. */
+/** A memory in flat form: of a release, by far the most frequent, the token; else the word, then the token if any. */
 export type FlatMemory = Token | string
 
 export interface Remembered {

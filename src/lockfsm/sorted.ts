@@ -50,7 +50,7 @@ function joinWithNext<Item>(chunks: Item[][], chunkIndex: number): void {
   chunks.splice(chunkIndex + 1, 1)
 }
 
-/** The items in order, from the first for which `isBefore` is false; it must be true of a beginning of the order only. */
+/** Items in order from the first for which `isBefore` is false; it must be true only of a beginning of the order. */
 export function* sortedFrom<Item>(sorted: Sorted<Item>, isBefore: (item: Item) => boolean): Generator<Item> {
   sortIn(sorted)
   const { chunks } = sorted

@@ -105,7 +105,7 @@ export function viewSession(state: LockState, id: SessionId): SessionView | 'unk
   return session === 'session_ended' ? 'ended' : sessionView(state, session)
 }
 
-/** null = not found: never heard of, forgotten, given for another lock, or of a session that is not there (any more). */
+/** null = not found: never heard of, forgotten, for another lock, or of a session that is not there (any more). */
 export function viewRequest(
   state: LockState,
   { lock, session: id, requestId }: { lock: LockName; session: SessionId | null; requestId: RequestId },

@@ -11,49 +11,10 @@ import type {
   Release,
   RenewGrant,
 } from '../../src/lockfsm/command.ts'
+import type { ModelAttempt, ModelMemory, ModelRequest, ModelSession } from './model-records.ts'
 
 /** Of an outcome what the model foretells; fields that do not apply are left out. */
 export type Said = Readonly<Record<string, unknown>>
-
-interface ModelSession {
-  readonly id: string
-  readonly requestId: string
-  readonly askedTtlMs: number
-  ttlMs: number
-  deadline: number
-  attempts: string[]
-  emptySince: number
-  isUsed: boolean
-}
-
-interface ModelAttempt {
-  readonly name: string
-  readonly at: number
-  readonly until: number
-}
-
-interface ModelRequest {
-  readonly id: string
-  readonly lock: string
-  readonly session: ModelSession | null
-  readonly askedTtlMs: number | null
-  readonly sequence: number
-  attempts: ModelAttempt[]
-  emptySince: number
-  isUsed: boolean
-  token: number | null
-  ttlMs: number
-  /** End of the wait, or of a grant without session. */
-  until: number
-}
-
-interface ModelMemory {
-  /** `session` and request id, or `opening` and request id. */
-  readonly key: string
-  readonly at: number
-  readonly how: string
-  readonly token: number | null
-}
 
 export class Model {
   private time = 0
