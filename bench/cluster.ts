@@ -109,7 +109,10 @@ export class BenchCluster {
 
 function startProcess(arguments_: readonly string[]): ChildProcess {
   const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
-  return spawn(process.execPath, [main, ...arguments_], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(process.execPath, [main, ...arguments_], { stdio: ['ignore', 'ignore', 'inherit'] })
+  // Also when the benchmark itself fails: a cluster left behind would disturb every later run.
+  process.once('exit', () => child.kill('SIGKILL'))
+  return child
 }
 
 async function freePorts(count: number): Promise<number[]> {
