@@ -1,0 +1,31 @@
+// The OpenAPI document, made from the schemas of the routes, at /openapi.json and to be read at /docs.
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import { NoQuery } from './api.ts'
+import { appliedIndex, stamp } from './door.ts'
+import type { App, Door } from './door.ts'
+
+/** To be called before the routes that it describes are added. */
+export async function addOpenApi(app: App, door: Door): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Holdfast', version: '1', description: 'A replicated lock store. Every node answers every call.' },
+    },
+    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `schema-${i}`) },
+  })
+  await app.register(async (docs) => {
+    docs.addHook('onSend', (_request, reply, _payload, done) => {
+      stamp(door, reply, appliedIndex(door))
+      done()
+    })
+    await docs.register(swaggerUi, { routePrefix: '/docs' })
+  })
+}
+
+export function addOpenApiRoute(app: App, door: Door): void {
+  app.get('/openapi.json', { schema: { hide: true, querystring: NoQuery } }, (_request, reply) => {
+    stamp(door, reply, appliedIndex(door))
+    reply.send(app.swagger())
+  })
+}
