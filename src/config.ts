@@ -100,9 +100,9 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   return {
     id,
     members,
-    peerListen: parseAddress('peer-listen', text('peer-listen', `${own.host}:${own.port}`)),
+    peerListen: parseAddress('peer-listen', text('peer-listen', addressText(own))),
     http,
-    httpUrl: parseUrl('http-url', text('http-url', `http://${bracketed(http.host)}:${http.port}`)),
+    httpUrl: parseUrl('http-url', text('http-url', `http://${addressText(http)}`)),
     dataFolder: text('data', `.holdfast/${id}`),
     heartbeatMs,
     electionTimeoutMinMs,
@@ -142,7 +142,7 @@ function parseAddress(flag: string, text: string): Address {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text)
   const host = match?.[1] ?? match?.[2]
   const port = Number(match?.[3])
-  if (host === undefined || port > 65_535) throw new ConfigError(`--${flag}: "${text}" is not host:port`)
+  if (host === undefined || port < 1 || port > 65_535) throw new ConfigError(`--${flag}: "${text}" is not host:port`)
   return { host, port }
 }
 
@@ -165,6 +165,13 @@ function parseLevel(text: string): LogLevel {
   return level
 }
 
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
+/** `host:port`, as parseAddress reads it. */
+export function addressText({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** What --help prints. */
+export function usage(): string {
+  const lines = options.map(({ flag, variable, meaning, byDefault }) => `  --${flag}  (${variable})\n      ${meaning}; default: ${byDefault}`)
+  return ['holdfast: one node of a replicated lock store', '', ...lines].join('\n').replaceAll('`', '')
 }

@@ -1,0 +1,135 @@
+// The one place that builds things: flags and environment -> stores, network, node, HTTP -> a running process, and its
+// end. Order at the start: the stores are opened, clients are listened to (they are told that nothing is served yet), and
+// only then do the peers hear of this node. Whatever ends the process otherwise than a stop leaves one clear last line
+// on stderr and an exit code of its own (exit-codes.ts).
+import { join } from 'node:path'
+import type { FastifyBaseLogger } from 'fastify'
+import { addressText, ConfigError, readConfig, usage } from './config.ts'
+import type { Config } from './config.ts'
+import { exitCodes } from './exit-codes.ts'
+import type { Ending } from './exit-codes.ts'
+import type { App } from './http/door.ts'
+import { createLog, writeReport } from './http/log.ts'
+import { buildServer } from './http/server.ts'
+import { defaultLimits } from './lockfsm/state.ts'
+import { HoldfastNode } from './node/node.ts'
+import type { NodeSetup } from './node/node.ts'
+import { createProcessHost } from './node/process-host.ts'
+import { createTcpWire } from './node/tcp.ts'
+import type { TcpWire } from './node/tcp.ts'
+import { defaultRaftOptions } from './raft/state.ts'
+import { LockedError, NewerFormatError } from './storage/damage.ts'
+import { FoundingFile } from './storage/founding-store.ts'
+import { openLevelLogStore } from './storage/level-log-store.ts'
+import { DamagedError } from './storage/log-store.ts'
+
+/** Larger than any frame that a node makes. */
+const frameBytesMax = 16 * 1024 * 1024
+/** What may wait for a peer that does not read: a little more than the core has under way to it. */
+const peerQueueBytesMax = 32 * 1024 * 1024
+const dialTimeoutMs = 2000
+const stopMs = 5000
+
+interface Parts {
+  readonly log: FastifyBaseLogger
+  readonly node: HoldfastNode
+  readonly server: App
+  readonly wire: TcpWire
+}
+
+/** null until everything is built. */
+let running: Parts | null = null
+let isStopping = false
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(`${usage()}\n`)
+} else {
+  process.on('uncaughtException', (error) => end('bug', textOf(error)))
+  process.on('unhandledRejection', (reason) => end('bug', textOf(reason)))
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  start().then((parts) => {
+    running = parts
+    if (isStopping) stop(parts)
+  }, endBecause)
+}
+
+async function start(): Promise<Parts> {
+  const config = readConfig(process.argv.slice(2), process.env)
+  const log = createLog(config.id, config.logLevel)
+  const store = await openLevelLogStore(join(config.dataFolder, 'log'))
+  const wire = await createTcpWire({
+    listen: config.peerListen,
+    peers: config.members,
+    frameBytesMax,
+    queueBytesMax: peerQueueBytesMax,
+    dialTimeoutMs,
+  })
+  const host = createProcessHost({
+    report: (report) => writeReport(log, report),
+    fatal: ({ code, message, advice }) => end(code, `${message}. ${advice}`),
+  })
+  const foundingStore = new FoundingFile(join(config.dataFolder, 'founding'))
+  const node = new HoldfastNode(nodeSetup(config), { host, wire, store, foundingStore })
+  const peerAddresses = new Map([...config.members].map(([id, address]) => [id, addressText(address)]))
+  const server = await buildServer(node, { log, peerAddresses, withProcessMetrics: true })
+  await server.listen(config.http)
+  log.info({ http: config.httpUrl, peers: addressText(config.peerListen), data: config.dataFolder }, 'started')
+  node.start()
+  return { log, node, server, wire }
+}
+
+function nodeSetup(config: Config): NodeSetup {
+  const { id, members, httpUrl, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs } = config
+  return {
+    self: id,
+    members: [...members.keys()],
+    httpUrl,
+    limits: defaultLimits,
+    raft: { ...defaultRaftOptions, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs },
+  }
+}
+
+/** The first signal asks for an orderly stop, the second ends the process at once. */
+function onSignal(): void {
+  if (isStopping) end('stop_cut_short', 'stopped by a second signal')
+  isStopping = true
+  setTimeout(() => end('stop_cut_short', `the stop took longer than ${stopMs} ms`), stopMs)
+  if (running !== null) stop(running)
+}
+
+/** Every call is answered by the node before the server waits for those answers to leave. */
+function stop({ log, node, server, wire }: Parts): void {
+  log.info('stopping')
+  node.stop(() => {
+    Promise.all([server.close(), wire.close()]).then(() => {
+      log.info('stopped')
+      process.exit(0)
+    }, endBecause)
+  })
+}
+
+/** What a failed start, or stop, means. */
+function endBecause(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (error instanceof ConfigError) end('config', `${error.message}. --help lists all flags`)
+  if (error instanceof LockedError) end('locked', error.message)
+  if (error instanceof NewerFormatError) end('newer_format', error.message)
+  if (error instanceof DamagedError) end('damaged', error.message)
+  if (code === 'EADDRINUSE') end('address_in_use', `${textOf(error, 'message')}. Stop who listens there, or give this node another address`)
+  // Codes of the system and of LevelDB; any other error is our own.
+  if (/^(E[A-Z]+|LEVEL_[A-Z_]+)$/.test(code)) end('cannot_start', textOf(error, 'message'))
+  end('bug', textOf(error))
+}
+
+/** The last line of the process. */
+function end(ending: Ending, message: string): never {
+  process.stderr.write(`holdfast: ${ending}: ${message}\n`)
+  process.exit(exitCodes[ending].code)
+}
+
+function textOf(error: unknown, part: 'message' | 'stack' = 'stack'): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  return part === 'message' ? `${error.message}${cause}` : (error.stack ?? error.message)
+}
