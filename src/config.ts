@@ -156,7 +156,8 @@ function parseCount(flag: string, text: string, min: number, max: number): numbe
 
 function parseUrl(flag: string, text: string): string {
   if (!URL.canParse(text) || !/^https?:/.test(text)) throw new ConfigError(`--${flag}: "${text}" is not an http address`)
-  return text.replace(/\/$/, '')
+  // As it will stand in a header: parsed and written anew.
+  return new URL(text).href.replace(/\/$/, '')
 }
 
 function parseLevel(text: string): LogLevel {

@@ -1,9 +1,6 @@
 // One command on behalf of one client: from the request to the one answer. Whether the client is still there when the
 // answer comes decides what becomes of a grant, so an answer counts as begun only when it is handed to a connection that
 // can carry it, and whoever hangs up before is reported to the node (H14).
-//
-// A connection carries one answer at a time: a request that was sent behind another (pipelining) is not begun before the
-// answer to that other is out. Otherwise its grant could be answered into a buffer that nobody will ever empty.
 import type { FastifyReply } from 'fastify'
 import type { Socket } from 'node:net'
 import { unreachable } from '../assert.ts'
@@ -11,6 +8,7 @@ import type { RequestId } from '../ids.ts'
 import type { Command } from '../lockfsm/command.ts'
 import type { Answer, CallRequest } from '../node/calls.ts'
 import type { Door } from './door.ts'
+import { errorRows } from './errors.ts'
 import type { Meter } from './metrics.ts'
 import { sendResult, unknownOutcome } from './outcomes.ts'
 import type { Said } from './outcomes.ts'
@@ -30,9 +28,7 @@ const openCalls = new WeakMap<Socket, Set<ClientCall>>()
 
 /** Begins the call; the answer follows. */
 export function beginCall(door: Door, reply: FastifyReply, setup: ClientCallSetup): void {
-  const call = new ClientCall(door, reply, setup)
-  if (reply.raw.socket !== null) call.begin()
-  else reply.raw.once('socket', () => call.begin())
+  new ClientCall(door, reply, setup).begin()
 }
 
 class ClientCall implements CallRequest {
@@ -83,18 +79,22 @@ class ClientCall implements CallRequest {
     this.#calls?.delete(this)
     const { socket } = this.#reply.raw
     if (socket === null || !socket.writable) return false
-    try {
-      const said = this.#say(answer)
-      this.#meter.answered(said, performance.now() - this.#since)
-      return true
-    } catch (error) {
-      // A bug of ours. The client hears of it, and what it asked for must not be held by nobody.
-      this.#reply.send(error)
-      return false
-    }
+    const said = this.#say(answer)
+    this.#meter.answered(said, performance.now() - this.#since)
+    // A bug of ours in writing the answer was answered as such: what was asked for must not be held by nobody.
+    return this.#reply.raw.statusCode !== errorRows.internal.status
   }
 
   #say(answer: Answer): Said {
+    try {
+      return this.#sayIt(answer)
+    } catch (error) {
+      this.#reply.send(error)
+      return 'internal'
+    }
+  }
+
+  #sayIt(answer: Answer): Said {
     switch (answer.kind) {
       case 'outcome':
         return this.#send(this.#door, this.#reply, answer.result, answer.index)

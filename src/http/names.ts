@@ -15,6 +15,8 @@ export function isLockName(text: string): boolean {
 
 /** Whether some lock's name may begin with `text`, which may be empty. */
 export function isPartOfName(text: string): boolean {
+  // Nearly every name is plain ASCII, for which one character is one byte.
+  if (text.length <= bytesMax && /^[\x20-\x7e]*$/.test(text)) return true
   // No character takes more than three bytes for each of its UTF-16 units.
   if (text.length * 3 > bytesMax && Buffer.byteLength(text) > bytesMax) return false
   return !/[\p{Cc}\p{Cs}]/u.test(text)

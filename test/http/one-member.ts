@@ -1,0 +1,85 @@
+// A cluster of one member in this process, with the HTTP side of it: the real node on a disk in memory, without a network.
+import { defaultLimits } from '../../src/lockfsm/state.ts'
+import type { Limits } from '../../src/lockfsm/state.ts'
+import { asNodeId } from '../../src/ids.ts'
+import { createLog } from '../../src/http/log.ts'
+import type { App, ServedNode, ServedReplica } from '../../src/http/door.ts'
+import { buildServer } from '../../src/http/server.ts'
+import { HoldfastNode } from '../../src/node/node.ts'
+import { createProcessHost } from '../../src/node/process-host.ts'
+import type { Wire } from '../../src/node/wire.ts'
+import { defaultRaftOptions } from '../../src/raft/state.ts'
+import { MemoryDisk } from '../support/memory-disk.ts'
+
+const self = asNodeId('n1')
+
+export interface OneMember extends AsyncDisposable {
+  readonly app: App
+  readonly node: HoldfastNode
+}
+
+/** Ready when it returns. */
+export async function startOneMember(limits: Partial<Limits> = {}): Promise<OneMember> {
+  const node = createNode({ ...defaultLimits, ...limits })
+  const app = await serve(node)
+  node.start()
+  while (node.replica?.readiness().ready !== true) await new Promise((resolve) => setTimeout(resolve, 5))
+  return {
+    app,
+    node,
+    [Symbol.asyncDispose]: async () => {
+      await new Promise<void>((resolve) => node.stop(resolve))
+      await app.close()
+    },
+  }
+}
+
+/** A node that was built and not started: its cluster is not founded. */
+export function createNode(limits: Limits = defaultLimits): HoldfastNode {
+  const disk = new MemoryDisk({ schedule: (delayMs, run) => void setTimeout(run, delayMs), random: Math.random })
+  const host = createProcessHost({
+    report: () => {},
+    fatal: ({ message }) => {
+      throw new Error(message)
+    },
+  })
+  const raft = { ...defaultRaftOptions, heartbeatMs: 10, electionTimeoutMinMs: 20, electionTimeoutMaxMs: 40 }
+  return new HoldfastNode(
+    { self, members: [self], httpUrl: 'http://127.0.0.1:7101', limits, raft },
+    { host, wire: noNetwork, store: disk.openLog(), foundingStore: disk.openFounding() }
+  )
+}
+
+export function serve(node: ServedNode, log = createLog('n1', 'silent')): Promise<App> {
+  return buildServer(node, { log, peerAddresses: new Map([[self, '127.0.0.1:7201']]), withProcessMetrics: false })
+}
+
+/** A node that is founded and whose replica does what a test says instead of what a replica would do. */
+export async function serveReplica(double: Partial<ServedReplica>): Promise<App> {
+  const { node } = await startOneMember()
+  const { replica } = node
+  if (replica === null) throw new Error('a started node has a replica')
+  const { core, calls, leading, lock } = replica
+  const served: ServedReplica = {
+    core,
+    calls,
+    leading,
+    lock,
+    leader: self,
+    clusterTime: replica.clusterTime,
+    call: () => () => {},
+    read: (request) => request.ready(),
+    transfer: ({ done }) => done('done'),
+    readiness: () => ({ ready: true }),
+    ...double,
+  }
+  await new Promise<void>((resolve) => node.stop(resolve))
+  return serve({ setup: node.setup, founding: node.founding, peers: node.peers, replica: served })
+}
+
+const noNetwork: Wire = {
+  listen: () => {},
+  dial: () => {
+    throw new Error('there is nobody else')
+  },
+}
