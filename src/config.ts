@@ -154,10 +154,11 @@ function parseCount(flag: string, text: string, min: number, max: number): numbe
   return value
 }
 
+/** As it will stand in a header: parsed and written anew. */
 function parseUrl(flag: string, text: string): string {
-  if (!URL.canParse(text) || !/^https?:/.test(text)) throw new ConfigError(`--${flag}: "${text}" is not an http address`)
-  // As it will stand in a header: parsed and written anew.
-  return new URL(text).href.replace(/\/$/, '')
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new ConfigError(`--${flag}: "${text}" is not an http address`)
+  return url.href.replace(/\/$/, '')
 }
 
 function parseLevel(text: string): LogLevel {

@@ -12,6 +12,7 @@ import { defaultRaftOptions } from '../../src/raft/state.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 
 const self = asNodeId('n1')
+const silent = createLog('n1', 'silent')
 
 export interface OneMember extends AsyncDisposable {
   readonly app: App
@@ -50,13 +51,13 @@ export function createNode(limits: Limits = defaultLimits): HoldfastNode {
   )
 }
 
-export function serve(node: ServedNode, log = createLog('n1', 'silent')): Promise<App> {
+export function serve(node: ServedNode, log = silent): Promise<App> {
   return buildServer(node, { log, peerAddresses: new Map([[self, '127.0.0.1:7201']]), withProcessMetrics: false })
 }
 
 /** A node that is founded and whose replica does what a test says instead of what a replica would do. */
-export async function serveReplica(double: Partial<ServedReplica>): Promise<App> {
-  const { node } = await startOneMember()
+export async function serveReplica(double: Partial<ServedReplica>, log = silent): Promise<App> {
+  const { node, app } = await startOneMember()
   const { replica } = node
   if (replica === null) throw new Error('a started node has a replica')
   const { core, calls, leading, lock } = replica
@@ -74,7 +75,8 @@ export async function serveReplica(double: Partial<ServedReplica>): Promise<App>
     ...double,
   }
   await new Promise<void>((resolve) => node.stop(resolve))
-  return serve({ setup: node.setup, founding: node.founding, peers: node.peers, replica: served })
+  await app.close()
+  return serve({ setup: node.setup, founding: node.founding, peers: node.peers, replica: served }, log)
 }
 
 const noNetwork: Wire = {
