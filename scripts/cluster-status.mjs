@@ -10,7 +10,12 @@ const header = ['node', 'role', 'term', 'commit', 'applied', 'leader', 'address'
 const rows = [header, ...(await Promise.all(nodes.map(rowOf)))]
 const widths = header.map((_, column) => Math.max(...rows.map((row) => row[column].length)))
 for (const row of rows) {
-  console.log(row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd())
+  console.log(
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  )
 }
 
 async function rowOf({ id, url, state }) {

@@ -100,7 +100,12 @@ async function bare() {
 
 function post(verb, body) {
   const text = JSON.stringify(body)
-  const head = [`POST ${path}/${verb} HTTP/1.1`, 'host: 127.0.0.1', 'content-type: application/json', `content-length: ${text.length}`]
+  const head = [
+    `POST ${path}/${verb} HTTP/1.1`,
+    'host: 127.0.0.1',
+    'content-type: application/json',
+    `content-length: ${text.length}`,
+  ]
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${text}`)
 }
 
@@ -122,7 +127,9 @@ async function measure(seconds) {
   for (const { child } of servers) child.send('end')
   for (const [kind, perRequest] of figures) {
     const sorted = perRequest.sort((a, b) => a - b).map((us) => us.toFixed(1))
-    console.log(`${kind.padEnd(8)}  least ${sorted[0]} us per request, median ${sorted[rounds >> 1]}  (${sorted.join(' ')})`)
+    console.log(
+      `${kind.padEnd(8)}  least ${sorted[0]} us per request, median ${sorted[rounds >> 1]}  (${sorted.join(' ')})`,
+    )
   }
 }
 

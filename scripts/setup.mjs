@@ -3,7 +3,17 @@
 // plugin bundle once (its first run without it fails). Several may run at once: one works, the others wait for it.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +36,10 @@ if (!isDone(installedMark)) {
   writeFileSync(installedMark, wanted)
 }
 removeStaleOutput('build')
-if (process.argv.includes('--build') && newest(['src', 'test', 'bench', 'tsconfig.json', installedMark]) > timeOf(compiled)) {
+if (
+  process.argv.includes('--build') &&
+  newest(['src', 'test', 'bench', 'tsconfig.json', installedMark]) > timeOf(compiled)
+) {
   // What a failed compilation leaves must not look new.
   run('node_modules/.bin/tsc', ['-p', '.'], () => existsSync(compiled) && utimesSync(compiled, 0, 0))
 }

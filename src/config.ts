@@ -96,7 +96,8 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   const http = parseAddress('http', text('http', '127.0.0.1:7100'))
   const electionTimeoutMinMs = parseCount('election-timeout-min-ms', text('election-timeout-min-ms', '500'), 50, 60_000)
   const heartbeatMs = parseCount('heartbeat-ms', text('heartbeat-ms', '75'), 10, 10_000)
-  if (heartbeatMs * 3 > electionTimeoutMinMs) throw new ConfigError('--heartbeat-ms must be at most a third of the election timeout')
+  if (heartbeatMs * 3 > electionTimeoutMinMs)
+    throw new ConfigError('--heartbeat-ms must be at most a third of the election timeout')
   return {
     id,
     members,
@@ -129,7 +130,8 @@ function parseMembers(text: string): ReadonlyMap<NodeId, Address> {
   const members = new Map<NodeId, Address>()
   for (const part of text.split(',').sort()) {
     const [id = '', address = '', ...rest] = part.split('=')
-    if (!/^[A-Za-z0-9._-]{1,32}$/.test(id) || rest.length > 0) throw new ConfigError(`--members: "${part}" is not id=host:port`)
+    if (!/^[A-Za-z0-9._-]{1,32}$/.test(id) || rest.length > 0)
+      throw new ConfigError(`--members: "${part}" is not id=host:port`)
     if (members.has(asNodeId(id))) throw new ConfigError(`--members names ${id} twice`)
     members.set(asNodeId(id), parseAddress('members', address))
   }
@@ -157,7 +159,8 @@ function parseCount(flag: string, text: string, min: number, max: number): numbe
 /** As it will stand in a header: parsed and written anew. */
 function parseUrl(flag: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new ConfigError(`--${flag}: "${text}" is not an http address`)
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new ConfigError(`--${flag}: "${text}" is not an http address`)
   return url.href.replace(/\/$/, '')
 }
 
@@ -174,6 +177,8 @@ export function addressText({ host, port }: Address): string {
 
 /** What --help prints. */
 export function usage(): string {
-  const lines = options.map(({ flag, variable, meaning, byDefault }) => `  --${flag}  (${variable})\n      ${meaning}; default: ${byDefault}`)
+  const lines = options.map(
+    ({ flag, variable, meaning, byDefault }) => `  --${flag}  (${variable})\n      ${meaning}; default: ${byDefault}`,
+  )
   return ['holdfast: one node of a replicated lock store', '', ...lines].join('\n').replaceAll('`', '')
 }

@@ -116,7 +116,8 @@ function endBecause(error: unknown): never {
   if (error instanceof LockedError) end('locked', error.message)
   if (error instanceof NewerFormatError) end('newer_format', error.message)
   if (error instanceof DamagedError) end('damaged', error.message)
-  if (code === 'EADDRINUSE') end('address_in_use', `${textOf(error, 'message')}. Stop who listens there, or give this node another address`)
+  if (code === 'EADDRINUSE')
+    end('address_in_use', `${textOf(error, 'message')}. Stop who listens there, or give this node another address`)
   // Codes of the system and of LevelDB; any other error is our own.
   if (/^(E[A-Z]+|LEVEL_[A-Z_]+)$/.test(code)) end('cannot_start', textOf(error, 'message'))
   end('bug', textOf(error))

@@ -22,12 +22,24 @@ t.test('an id and the members are all that is needed', (t) => {
 
 t.test('members are in ascending order, however they are written', (t) => {
   const { members } = readConfig(['--id', 'b', '--members', 'c=h:3,b=h:2,a=[::1]:1'], {})
-  t.same([...members], [['a', { host: '::1', port: 1 }], ['b', { host: 'h', port: 2 }], ['c', { host: 'h', port: 3 }]])
+  t.same(
+    [...members],
+    [
+      ['a', { host: '::1', port: 1 }],
+      ['b', { host: 'h', port: 2 }],
+      ['c', { host: 'h', port: 3 }],
+    ],
+  )
   t.end()
 })
 
 t.test('a variable does what its flag does, and the flag wins', (t) => {
-  const environment = { HOLDFAST_ID: 'n2', HOLDFAST_MEMBERS: least[3], HOLDFAST_HTTP: '0.0.0.0:80', HOLDFAST_LOG_LEVEL: 'debug' }
+  const environment = {
+    HOLDFAST_ID: 'n2',
+    HOLDFAST_MEMBERS: least[3],
+    HOLDFAST_HTTP: '0.0.0.0:80',
+    HOLDFAST_LOG_LEVEL: 'debug',
+  }
   t.match(readConfig([], environment), { id: 'n2', http: { host: '0.0.0.0', port: 80 }, logLevel: 'debug' })
   t.match(readConfig(['--id', 'n3', '--log-level', 'warn'], environment), { id: 'n3', logLevel: 'warn' })
   t.end()
@@ -43,7 +55,10 @@ t.test('the address for others follows from the one listened at unless it is giv
 })
 
 t.test('an election timeout that is set moves its upper end, too', (t) => {
-  t.match(readConfig([...least, '--election-timeout-min-ms', '2000'], {}), { electionTimeoutMinMs: 2000, electionTimeoutMaxMs: 4000 })
+  t.match(readConfig([...least, '--election-timeout-min-ms', '2000'], {}), {
+    electionTimeoutMinMs: 2000,
+    electionTimeoutMaxMs: 4000,
+  })
   t.end()
 })
 
@@ -75,7 +90,11 @@ t.test('what makes no sense is refused, naming the flag', (t) => {
     ['surplus', [...least, 'surplus']],
   ]
   for (const [flag, args] of cases) {
-    t.throws(() => readConfig(args, {}), { name: 'ConfigError', code: 'config', message: new RegExp(flag) }, args.slice(-2).join(' '))
+    t.throws(
+      () => readConfig(args, {}),
+      { name: 'ConfigError', code: 'config', message: new RegExp(flag) },
+      args.slice(-2).join(' '),
+    )
   }
   t.throws(() => readConfig([], { HOLDFAST_ID: '' }), ConfigError)
   t.end()

@@ -49,10 +49,14 @@ const RequestId = Type.String({
     'characters, which should be random: two callers with the same id are one caller',
 })
 const Token = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'fencing token: only grows' })
-const Sequence = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'place in line: lower is earlier' })
+const Sequence = Type.Integer({
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'place in line: lower is earlier',
+})
 const TtlMs = Type.Integer({ minimum: limits.ttlMinMs, maximum: limits.ttlMaxMs })
 const ValidForMs = count(
-  'from the moment before this request was sent, by your own monotonic clock: so long it cannot have ended by itself'
+  'from the moment before this request was sent, by your own monotonic clock: so long it cannot have ended by itself',
 )
 const Mode = oneOf(['exclusive'])
 const endings = ['released', 'expired', 'session_closed', 'unclaimed', 'unknown'] as const
@@ -85,12 +89,16 @@ const consistency = Type.Optional(
   oneOf(['linearizable', 'stale'], {
     default: 'linearizable',
     description: '`stale`: what this node has applied, without asking the others',
-  })
+  }),
 )
 const page = {
   // Query parameters are texts: nothing is converted before it was matched.
   limit: Type.Optional(
-    Type.String({ pattern: '^(?:[1-9][0-9]{0,2}|1000)$', description: `1 to ${limits.pageMax}`, default: String(limits.pageDefault) })
+    Type.String({
+      pattern: '^(?:[1-9][0-9]{0,2}|1000)$',
+      description: `1 to ${limits.pageMax}`,
+      default: String(limits.pageDefault),
+    }),
   ),
   cursor: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{1,1000}$', description: 'of the page before' })),
   consistency,
@@ -101,7 +109,7 @@ export const ReadQuery = Type.Object({ consistency }, closed)
 export const SessionsQuery = Type.Object(page, closed)
 export const LocksQuery = Type.Object(
   { prefix: Type.Optional(Type.String({ format: 'lock-name-prefix', description: 'of the names' })), ...page },
-  closed
+  closed,
 )
 export const RequestQuery = Type.Object({ session: Type.Optional(SessionId) }, closed)
 export const RequestReadQuery = Type.Object({ session: Type.Optional(SessionId), consistency }, closed)
@@ -115,18 +123,22 @@ export const OpenSessionBody = Type.Object(
     metadata: Type.Optional(Metadata),
     requestId: Type.Optional(RequestId),
   },
-  closed
+  closed,
 )
 export const RenewSessionBody = Type.Object({ ttlMs: Type.Optional(TtlMs) }, closed)
 export const RenewSessionsBody = Type.Object(
   { sessions: Type.Array(SessionId, { maxItems: limits.sessionsPerRenewalMax }) },
-  closed
+  closed,
 )
 export const AcquireBody = Type.Object(
   {
     session: Type.Optional(Type.String({ ...SessionId, description: 'what keeps the grant alive; without it: ttlMs' })),
     ttlMs: Type.Optional(
-      Type.Integer({ ...TtlMs, default: limits.ttlDefaultMs, description: 'only without session; starts at the grant' })
+      Type.Integer({
+        ...TtlMs,
+        default: limits.ttlDefaultMs,
+        description: 'only without session; starts at the grant',
+      }),
     ),
     mode: Type.Optional(oneOf(['exclusive'], { default: 'exclusive' })),
     waitMs: Type.Optional(
@@ -135,7 +147,7 @@ export const AcquireBody = Type.Object(
         maximum: limits.waitMaxMs,
         default: 0,
         description: `0: try. How long the request stays in the queue; without a session at most ${limits.callMaxMs}`,
-      })
+      }),
     ),
     pollMs: Type.Optional(
       Type.Integer({
@@ -143,23 +155,26 @@ export const AcquireBody = Type.Object(
         maximum: limits.callMaxMs,
         default: limits.pollDefaultMs,
         description: 'only with session: how long this call may take; the place in the queue outlives it',
-      })
+      }),
     ),
     requestId: Type.Optional(RequestId),
     owner: Type.Optional(Label),
     metadata: Type.Optional(Metadata),
   },
-  closed
+  closed,
 )
 export const RenewGrantBody = Type.Object({ token: Token, ttlMs: Type.Optional(TtlMs) }, closed)
 export const ReleaseBody = Type.Object(
-  { token: Token, session: Type.Optional(Type.String({ ...SessionId, description: 'when given, must be that of the grant' })) },
-  closed
+  {
+    token: Token,
+    session: Type.Optional(Type.String({ ...SessionId, description: 'when given, must be that of the grant' })),
+  },
+  closed,
 )
 export const CheckBody = Type.Object({ token: Token }, closed)
 export const TransferBody = Type.Object(
   { to: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'member id; absent: any' })) },
-  closed
+  closed,
 )
 
 // ---- answers
@@ -197,7 +212,7 @@ export const SessionView = Type.Object({
   ...sessionFacts,
   holds: Type.Array(Type.Object({ lock: Type.String(), token: Token, mode: Mode })),
   waits: Type.Array(
-    Type.Object({ lock: Type.String(), sequence: Sequence, position: Position, requestId: Type.String() })
+    Type.Object({ lock: Type.String(), sequence: Sequence, position: Position, requestId: Type.String() }),
   ),
   appliedIndex: AppliedIndex,
 })
@@ -226,7 +241,7 @@ export const StillWaiting = Type.Object(
     position: Position,
     queueLength: QueueLength,
   },
-  { description: 'the place stays: repeat the call within 30 s to go on' }
+  { description: 'the place stays: repeat the call within 30 s to go on' },
 )
 export const GrantRenewed = Type.Object({ lock: Type.String(), token: Token, ttlMs: TtlMs, validForMs: ValidForMs })
 export const Released = Type.Object({
@@ -249,7 +264,7 @@ export const LockView = Type.Object({
       mode: Mode,
       waitedMs: count('in the queue'),
     }),
-    { description: 'the first 100' }
+    { description: 'the first 100' },
   ),
   appliedIndex: AppliedIndex,
 })
@@ -265,7 +280,9 @@ export const RequestView = Type.Object({
   position: Type.Optional(Position),
   queueLength: Type.Optional(QueueLength),
   token: Type.Optional(orNull(Token)),
-  endedBy: Type.Optional(Type.Unsafe<Static<typeof EndedBy> | null>({ type: ['string', 'null'], enum: [...endings, null] })),
+  endedBy: Type.Optional(
+    Type.Unsafe<Static<typeof EndedBy> | null>({ type: ['string', 'null'], enum: [...endings, null] }),
+  ),
   appliedIndex: AppliedIndex,
 })
 export const RequestCancelled = Type.Object({
@@ -285,8 +302,10 @@ export const ClusterView = Type.Object({
       peerUrl: Type.String(),
       role: oneOf(['leader', 'follower', 'candidate', 'unknown'], { description: 'as far as the node asked knows' }),
       reachable: Type.Boolean({ description: 'from the node asked' }),
-      matchIndex: orNull(Type.Integer({ minimum: 0, description: 'what its disk has of the log; only the leader knows' })),
-    })
+      matchIndex: orNull(
+        Type.Integer({ minimum: 0, description: 'what its disk has of the log; only the leader knows' }),
+      ),
+    }),
   ),
   commitIndex: count('of the node asked'),
   appliedIndex: count('of the node asked'),
@@ -321,5 +340,5 @@ export const Problem = Type.Object(
     max: Type.Optional(Type.Integer({ description: 'its value' })),
     allow: Type.Optional(Type.Array(Type.String(), { description: 'methods of this path' })),
   },
-  { $id: problemId, description: 'RFC 9457' }
+  { $id: problemId, description: 'RFC 9457' },
 )

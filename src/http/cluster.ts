@@ -12,7 +12,12 @@ import type { ProblemDetails } from './problem.ts'
 const { NoQuery: querystring } = api
 
 export function addClusterRoutes(app: App, door: Door): void {
-  const view = documented({ tag: 'cluster', summary: 'The cluster as this node sees it', answers: { 200: api.ClusterView }, problems: [] })
+  const view = documented({
+    tag: 'cluster',
+    summary: 'The cluster as this node sees it',
+    answers: { 200: api.ClusterView },
+    problems: [],
+  })
   app.get('/v1/cluster', { schema: { ...view, querystring } }, (_request, reply) => {
     stamp(door, reply, appliedIndex(door))
     reply.send(clusterView(door))
@@ -48,7 +53,7 @@ export function addClusterRoutes(app: App, door: Door): void {
           }
         },
       })
-    }
+    },
   )
 }
 

@@ -15,7 +15,14 @@ export interface RouteNotes {
 /** Every route may answer with these. */
 const always: readonly ErrorCode[] = ['invalid_request', 'internal']
 /** And what changes the table with these. */
-export const ofChanges: readonly ErrorCode[] = ['too_large', 'unsupported_media_type', 'no_leader', 'overloaded', 'disk_low', 'outcome_unknown']
+export const ofChanges: readonly ErrorCode[] = [
+  'too_large',
+  'unsupported_media_type',
+  'no_leader',
+  'overloaded',
+  'disk_low',
+  'outcome_unknown',
+]
 
 export function documented({ tag, summary, answers, problems }: RouteNotes) {
   return { tags: [tag], summary, response: { ...answers, ...problemResponses([...always, ...problems]) } }

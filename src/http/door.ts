@@ -30,7 +30,13 @@ export interface Door {
   readonly metrics: Metrics
 }
 
-export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
 
 /** Index of the last entry that this node has applied. */
 export function appliedIndex({ node }: Door): number {

@@ -75,11 +75,20 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   },
   lock_held: { status: 423, title: 'Lock held', meaning: 'somebody holds it and you did not wait: try again' },
   wait_timeout: { status: 423, title: 'Wait timed out', meaning: 'it did not become free in time: wait longer' },
-  quota_exceeded: { status: 429, title: 'Quota exceeded', meaning: 'the limit named is reached for this caller or object' },
+  quota_exceeded: {
+    status: 429,
+    title: 'Quota exceeded',
+    meaning: 'the limit named is reached for this caller or object',
+  },
   internal: { status: 500, title: 'Internal error', meaning: 'a bug: the log says more under the same `instance`' },
   no_leader: { status: 503, title: 'No leader', meaning: 'not done: this node finds no leader', retryAfterS: 1 },
   overloaded: { status: 503, title: 'Overloaded', meaning: 'not done: too much is under way', retryAfterS: 1 },
-  disk_low: { status: 503, title: 'Disk nearly full', meaning: 'not done: this node is short of disk space', retryAfterS: 30 },
+  disk_low: {
+    status: 503,
+    title: 'Disk nearly full',
+    meaning: 'not done: this node is short of disk space',
+    retryAfterS: 30,
+  },
   outcome_unknown: {
     status: 503,
     title: 'Outcome unknown',

@@ -8,7 +8,11 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 const waitingMax = 100
 const waiting = new WeakMap<Socket, number>()
 
-export function inTurn({ raw: { socket } }: FastifyRequest, { raw }: FastifyReply, done: HookHandlerDoneFunction): void {
+export function inTurn(
+  { raw: { socket } }: FastifyRequest,
+  { raw }: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
   if (raw.socket !== null) return done()
   const count = (waiting.get(socket) ?? 0) + 1
   waiting.set(socket, count)

@@ -21,7 +21,8 @@ function parse(bytes: Buffer): unknown {
   // Decoding would replace what is no UTF-8, and two different requests would become one.
   if (!isUtf8(bytes)) throw new InvalidRequest('body', 'is not valid UTF-8')
   const body: unknown = JSON.parse(bytes.toString())
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new InvalidRequest('body', 'is not a JSON object')
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new InvalidRequest('body', 'is not a JSON object')
   return body
 }
 

@@ -28,7 +28,7 @@ export class LatencyHistogram extends Histogram<'call'> {
 
   constructor(
     { name, help, registry }: { name: string; help: string; registry: Registry },
-    latencies: () => Iterable<readonly [call: string, Latency]>
+    latencies: () => Iterable<readonly [call: string, Latency]>,
   ) {
     super({ name, help, labelNames: ['call'], buckets: [...bounds], registers: [registry] })
     this.#name = name

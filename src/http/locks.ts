@@ -42,7 +42,9 @@ function addAcquire(app: App, door: Door): void {
   }
   app.post('/v1/locks/:lock/acquire', { schema, preValidation: bodyMayBeAbsent }, (request, reply) => {
     const { body } = request
-    const requestId = requestIdOf(request.headers['idempotency-key'], body.requestId, { isAlone: body.session === undefined })
+    const requestId = requestIdOf(request.headers['idempotency-key'], body.requestId, {
+      isAlone: body.session === undefined,
+    })
     const command = acquireCommand(request.params.lock, body, { requestId, takenInAt: clusterTime(door) })
     beginCall(door, reply, { command, waitMs: command.session === null ? command.waitMs : command.pollMs, meter })
   })
@@ -63,11 +65,12 @@ const refusalsOfAcquire = [
 function acquireCommand(
   lock: string,
   body: Static<typeof api.AcquireBody>,
-  { requestId, takenInAt }: Pick<Acquire, 'requestId' | 'takenInAt'>
+  { requestId, takenInAt }: Pick<Acquire, 'requestId' | 'takenInAt'>,
 ): Acquire {
   const { session, ttlMs, waitMs = 0, pollMs } = body
   if (session === undefined) {
-    if (pollMs !== undefined) throw new InvalidRequest('pollMs', 'only with session: without one a call waits for waitMs')
+    if (pollMs !== undefined)
+      throw new InvalidRequest('pollMs', 'only with session: without one a call waits for waitMs')
     if (waitMs > limits.callMaxMs) throw new InvalidRequest('waitMs', `without session at most ${limits.callMaxMs}`)
   } else if (ttlMs !== undefined) {
     throw new InvalidRequest('ttlMs', 'only without session: with one the grant lives as long as the session')
@@ -92,7 +95,10 @@ function addByToken(app: App, door: Door): void {
     documented({ tag, summary, answers: { 200: body }, problems: [...ofChanges, ...problems] })
 
   const renewals = door.metrics.meter('renew_grant')
-  const renewal = answers('locks', 'Renew a grant that has a TTL of its own', api.GrantRenewed, ['token_stale', 'held_by_session'])
+  const renewal = answers('locks', 'Renew a grant that has a TTL of its own', api.GrantRenewed, [
+    'token_stale',
+    'held_by_session',
+  ])
   app.post(
     '/v1/locks/:lock/renew',
     { schema: { ...renewal, params, querystring: NoQuery, body: api.RenewGrantBody } },
@@ -100,7 +106,7 @@ function addByToken(app: App, door: Door): void {
       const lock = asLockName(params.lock)
       const command = { kind: 'renewGrant', lock, token: asToken(body.token), ttlMs: body.ttlMs ?? null } as const
       beginCall(door, reply, { command, waitMs: 0, meter: renewals })
-    }
+    },
   )
 
   const releases = door.metrics.meter('release')
@@ -112,7 +118,7 @@ function addByToken(app: App, door: Door): void {
       const session = body.session === undefined ? null : asSessionId(body.session)
       const command = { kind: 'release', lock: asLockName(params.lock), token: asToken(body.token), session } as const
       beginCall(door, reply, { command, waitMs: 0, meter: releases })
-    }
+    },
   )
 }
 
@@ -120,7 +126,7 @@ function addLockReads(app: App, door: Door): void {
   const checks = door.metrics.meter('check')
   const check = documented({
     tag: 'locks',
-    summary: 'Ask whether a token is still a holder\'s',
+    summary: "Ask whether a token is still a holder's",
     answers: { 200: api.Checked },
     problems: ['too_large', 'unsupported_media_type', 'no_leader'],
   })
@@ -137,11 +143,16 @@ function addLockReads(app: App, door: Door): void {
           return { body: { valid, holders: shownHolders(holders) } }
         },
       })
-    }
+    },
   )
 
   const reads = door.metrics.meter('read_lock')
-  const one = documented({ tag: 'locks', summary: 'Who holds a lock, and who waits', answers: { 200: api.LockView }, problems: ['no_leader'] })
+  const one = documented({
+    tag: 'locks',
+    summary: 'Who holds a lock, and who waits',
+    answers: { 200: api.LockView },
+    problems: ['no_leader'],
+  })
   app.get('/v1/locks/:lock', { schema: { ...one, params, querystring: api.ReadQuery } }, ({ params, query }, reply) => {
     const name = asLockName(params.lock)
     beginRead(door, reply, {

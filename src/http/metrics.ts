@@ -123,7 +123,11 @@ const figures: readonly Figure[] = [
   { name: 'last_index', help: 'Last entry of the log.', read: ({ core }) => core.raft.log.lastIndex },
   { name: 'commit_index', help: 'Last entry known to be committed.', read: ({ core }) => core.raft.commitIndex },
   { name: 'applied_index', help: 'Last entry applied.', read: ({ core }) => core.raft.appliedIndex },
-  { name: 'cluster_time_seconds', help: 'Cluster time of the last entry applied.', read: ({ clusterTime }) => clusterTime / 1000 },
+  {
+    name: 'cluster_time_seconds',
+    help: 'Cluster time of the last entry applied.',
+    read: ({ clusterTime }) => clusterTime / 1000,
+  },
   { name: 'calls_open', help: 'Calls without an answer, waiting ones included.', read: ({ calls }) => calls.open },
   { name: 'calls_waiting', help: 'Calls whose requests wait in a queue.', read: ({ calls }) => calls.queued },
   {
@@ -143,5 +147,9 @@ const figures: readonly Figure[] = [
   { name: 'held', help: 'Requests that hold a lock.', read: ({ lock }) => counts(lock).held },
   { name: 'waiting', help: 'Requests that wait for a lock.', read: ({ lock }) => counts(lock).waiting },
   { name: 'remembered', help: 'Ended requests that are remembered.', read: ({ lock }) => counts(lock).remembered },
-  { name: 'ended_tokens', help: 'Tokens of which it is known why they are stale.', read: ({ lock }) => counts(lock).endedTokens },
+  {
+    name: 'ended_tokens',
+    help: 'Tokens of which it is known why they are stale.',
+    read: ({ lock }) => counts(lock).endedTokens,
+  },
 ]

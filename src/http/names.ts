@@ -4,8 +4,7 @@ import { InvalidRequest } from './problem.ts'
 
 const bytesMax = 512
 
-export const lockNameRule =
-  `1 to ${bytesMax} bytes of UTF-8 without control characters, percent-encoded (slashes as %2F); not "." or ".."`
+export const lockNameRule = `1 to ${bytesMax} bytes of UTF-8 without control characters, percent-encoded (slashes as %2F); not "." or ".."`
 
 /** Whether `text` may name a lock. */
 export function isLockName(text: string): boolean {

@@ -26,7 +26,9 @@ export async function addOpenApi(app: App, door: Door): Promise<void> {
       openapi: '3.1.0',
       info: { title: 'Holdfast', version: '1', description: 'A replicated lock store. Every node answers every call.' },
     },
-    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `schema-${i}`) },
+    refResolver: {
+      buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `schema-${i}`),
+    },
   })
   await app.register(async (docs) => {
     docs.addHook('onSend', (_request, reply, _payload, done) => {

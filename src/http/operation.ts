@@ -8,7 +8,12 @@ import { sendProblem, whyNotReady } from './problem.ts'
 const { NoQuery: querystring } = api
 
 export function addOperationRoutes(app: App, door: Door): void {
-  const health = documented({ tag: 'operation', summary: 'Whether the process works at all', answers: { 200: api.Healthy }, problems: [] })
+  const health = documented({
+    tag: 'operation',
+    summary: 'Whether the process works at all',
+    answers: { 200: api.Healthy },
+    problems: [],
+  })
   app.get('/healthz', { schema: { ...health, querystring } }, (_request, reply) => {
     stamp(door, reply, appliedIndex(door))
     reply.send({ status: 'ok' })
@@ -29,7 +34,12 @@ export function addOperationRoutes(app: App, door: Door): void {
     reply.send({ ready: true })
   })
 
-  const figures = documented({ tag: 'operation', summary: 'Prometheus text', answers: { 200: api.MetricsText }, problems: [] })
+  const figures = documented({
+    tag: 'operation',
+    summary: 'Prometheus text',
+    answers: { 200: api.MetricsText },
+    problems: [],
+  })
   app.get('/metrics', { schema: { ...figures, querystring } }, async (_request, reply) => {
     const text = await door.metrics.text()
     stamp(door, reply, appliedIndex(door))

@@ -87,7 +87,8 @@ function refusalOf(refusal: Refused): ProblemDetails {
     case 'lock_held':
     case 'wait_timeout': {
       const { code, requestId, queueLength } = refusal
-      const detail = code === 'lock_held' ? 'somebody holds the lock, or is next' : 'the wait is over, nothing is awaited any more'
+      const detail =
+        code === 'lock_held' ? 'somebody holds the lock, or is next' : 'the wait is over, nothing is awaited any more'
       return { code, detail, requestId, holders: shownHolders(refusal.holders), queueLength }
     }
     case 'already_released': {

@@ -32,7 +32,12 @@ export function problemBody(details: ProblemDetails): ProblemBody {
 }
 
 /** Answers with a problem as of `index` in the log. */
-export function sendProblem(door: Door, reply: FastifyReply, details: ProblemDetails, index = appliedIndex(door)): void {
+export function sendProblem(
+  door: Door,
+  reply: FastifyReply,
+  details: ProblemDetails,
+  index = appliedIndex(door),
+): void {
   const body = problemBody(details)
   const { retryAfterS } = errorRows[details.code]
   stamp(door, reply, index)

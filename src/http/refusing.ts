@@ -14,7 +14,9 @@ import type { ProblemDetails } from './problem.ts'
 /** Answers everything for which there is no route. To be called before any route is added. */
 export function refuseTheRest(app: App, door: Door): void {
   app.setErrorHandler((error, request, reply) => sendError(door, error, request, reply))
-  app.setNotFoundHandler((_request, reply) => sendProblem(door, reply, { code: 'not_found', detail: 'there is nothing at this path' }))
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(door, reply, { code: 'not_found', detail: 'there is nothing at this path' }),
+  )
   for (const method of METHODS) {
     // CONNECT is not routed at all: Node.js closes its connection.
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)
@@ -22,7 +24,11 @@ export function refuseTheRest(app: App, door: Door): void {
 }
 
 /** Answers every method that a path does not have. To be called when all routes have been added. */
-export function refuseOtherMethods(app: App, door: Door, routes: readonly { readonly url: string; readonly method: string | string[] }[]): void {
+export function refuseOtherMethods(
+  app: App,
+  door: Door,
+  routes: readonly { readonly url: string; readonly method: string | string[] }[],
+): void {
   const methodsOf = new Map<string, Set<string>>()
   for (const { url, method } of routes) {
     const methods = methodsOf.get(url) ?? new Set()
@@ -71,7 +77,10 @@ function isFastifyError(error: Error): error is FastifyError {
 }
 
 /** Names the field that does not match its schema. */
-function violated({ keyword, instancePath, params, message }: FastifySchemaValidationError, context: string): ProblemDetails {
+function violated(
+  { keyword, instancePath, params, message }: FastifySchemaValidationError,
+  context: string,
+): ProblemDetails {
   const place = instancePath.slice(1).replaceAll('/', '.')
   const name = params['additionalProperty'] ?? params['missingProperty']
   const field = shortened([place, name].filter((part) => typeof part === 'string' && part !== '').join('.') || context)
@@ -79,7 +88,8 @@ function violated({ keyword, instancePath, params, message }: FastifySchemaValid
 }
 
 function ruleOf(keyword: string, context: string, message: string | undefined): string {
-  if (keyword === 'additionalProperties') return context === 'querystring' ? 'is an unknown query parameter' : 'is an unknown field'
+  if (keyword === 'additionalProperties')
+    return context === 'querystring' ? 'is an unknown query parameter' : 'is an unknown field'
   if (keyword === 'required') return 'is missing'
   if (keyword === 'format') return lockNameRule
   return message ?? 'is not valid'
@@ -108,7 +118,8 @@ export function refuseConnection(door: Door, error: Error, socket: Socket): void
 
 function problemOfConnection(code: unknown): ProblemDetails {
   if (code === 'HPE_HEADER_OVERFLOW') return { code: 'too_large', detail: 'the head of the request is too large' }
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { code: 'invalid_request', detail: 'the request did not arrive in time' }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return { code: 'invalid_request', detail: 'the request did not arrive in time' }
   return { code: 'invalid_request', detail: 'this is not HTTP/1.1' }
 }
 

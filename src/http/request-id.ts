@@ -14,7 +14,7 @@ const header = 'Idempotency-Key'
 export function requestIdOf(
   key: string | string[] | undefined,
   inBody: string | undefined,
-  { isAlone }: { isAlone: boolean }
+  { isAlone }: { isAlone: boolean },
 ): RequestId {
   const inHeader = key === undefined ? undefined : keyOf(key)
   if (inHeader !== undefined && inBody !== undefined && inHeader !== inBody) {
@@ -24,7 +24,10 @@ export function requestIdOf(
   if (given === undefined) return asRequestId(`r-${randomUUID()}`)
   if (isAlone && given.length < limits.requestIdAloneMin) {
     const field = inBody === undefined ? header : 'requestId'
-    throw new InvalidRequest(field, `without a session it has at least ${limits.requestIdAloneMin} characters: make it random`)
+    throw new InvalidRequest(
+      field,
+      `without a session it has at least ${limits.requestIdAloneMin} characters: make it random`,
+    )
   }
   return asRequestId(given)
 }

@@ -44,14 +44,18 @@ export function addRequestRoutes(app: App, door: Door): void {
     path,
     { schema: { ...cancel, params, querystring: api.RequestQuery }, preValidation: noBody },
     ({ params, query }, reply) => {
-      beginCall(door, reply, { command: { kind: 'cancelRequest', ...namedBy(params, query) }, waitMs: 0, meter: cancels })
-    }
+      beginCall(door, reply, {
+        command: { kind: 'cancelRequest', ...namedBy(params, query) },
+        waitMs: 0,
+        meter: cancels,
+      })
+    },
   )
 }
 
 function namedBy(
   { lock, requestId }: { readonly lock: string; readonly requestId: string },
-  { session }: { readonly session?: string }
+  { session }: { readonly session?: string },
 ) {
   return {
     lock: asLockName(lock),

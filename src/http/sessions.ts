@@ -62,7 +62,7 @@ function addRenewals(app: App, door: Door): void {
     ({ params, body }, reply) => {
       const renewals = [{ session: asSessionId(params.session), ttlMs: body.ttlMs ?? null }]
       beginCall(door, reply, { command: { kind: 'renewSessions', renewals }, waitMs: 0, meter, send: sendRenewal })
-    }
+    },
   )
 
   const manyMeter = door.metrics.meter('renew_sessions')
@@ -78,7 +78,7 @@ function addRenewals(app: App, door: Door): void {
     ({ body }, reply) => {
       const renewals = body.sessions.map((session) => ({ session: asSessionId(session), ttlMs: null }))
       beginCall(door, reply, { command: { kind: 'renewSessions', renewals }, waitMs: 0, meter: manyMeter })
-    }
+    },
   )
 }
 
@@ -95,7 +95,11 @@ function addClosing(app: App, door: Door): void {
     querystring: NoQuery,
   }
   app.delete('/v1/sessions/:session', { schema, preValidation: noBody }, ({ params }, reply) => {
-    beginCall(door, reply, { command: { kind: 'closeSession', session: asSessionId(params.session) }, waitMs: 0, meter })
+    beginCall(door, reply, {
+      command: { kind: 'closeSession', session: asSessionId(params.session) },
+      waitMs: 0,
+      meter,
+    })
   })
 }
 
@@ -121,7 +125,7 @@ function addSessionReads(app: App, door: Door): void {
           return { body: { ...session, metadata: shownMetadata(session.metadata) } }
         },
       })
-    }
+    },
   )
 
   const lists = door.metrics.meter('list_sessions')

@@ -82,7 +82,13 @@ t.test('the limits themselves are allowed', async (t) => {
 })
 
 t.test('what is shown to others comes out as it went in', async (t) => {
-  const metadata = { __proto__x: 1, 'é😀': ['\u0000', -0.5, 1e21, true, null, {}], 'half \ud800': 2, toJSON: 'x', constructor: { name: 3 } }
+  const metadata = {
+    __proto__x: 1,
+    'é😀': ['\u0000', -0.5, 1e21, true, null, {}],
+    'half \ud800': 2,
+    toJSON: 'x',
+    constructor: { name: 3 },
+  }
   const text = JSON.stringify({ owner: '😀'.repeat(256), metadata }).replace('__proto__x', '__proto__')
   await acquire(app, 'shown-as-is', text)
   const shown = (await get(app, '/v1/locks/shown-as-is')).text
@@ -91,35 +97,120 @@ t.test('what is shown to others comes out as it went in', async (t) => {
 })
 
 const others: readonly (readonly [what: string, code: ErrorCode, field: string | undefined, asked: Asked])[] = [
-  ['a release without a token', 'invalid_request', 'token', { method: 'POST', url: lockPath('bad', 'release'), body: {} }],
+  [
+    'a release without a token',
+    'invalid_request',
+    'token',
+    { method: 'POST', url: lockPath('bad', 'release'), body: {} },
+  ],
   ['a release without a body', 'invalid_request', 'body', { method: 'POST', url: lockPath('bad', 'release') }],
   ['token 0', 'invalid_request', 'token', { method: 'POST', url: lockPath('bad', 'release'), body: { token: 0 } }],
-  ['token 2^53', 'invalid_request', 'token', { method: 'POST', url: lockPath('bad', 'release'), body: { token: tooLate } }],
-  ['a token as text', 'invalid_request', 'token', { method: 'POST', url: lockPath('bad', 'check'), body: { token: '1' } }],
-  ['a renewal of too short a TTL', 'invalid_request', 'ttlMs', { method: 'POST', url: lockPath('bad', 'renew'), body: { token: 1, ttlMs: 5 } }],
-  ['a session with too long a name', 'invalid_request', 'name', { method: 'POST', url: '/v1/sessions', body: { name: 'x'.repeat(257) } }],
+  [
+    'token 2^53',
+    'invalid_request',
+    'token',
+    { method: 'POST', url: lockPath('bad', 'release'), body: { token: tooLate } },
+  ],
+  [
+    'a token as text',
+    'invalid_request',
+    'token',
+    { method: 'POST', url: lockPath('bad', 'check'), body: { token: '1' } },
+  ],
+  [
+    'a renewal of too short a TTL',
+    'invalid_request',
+    'ttlMs',
+    { method: 'POST', url: lockPath('bad', 'renew'), body: { token: 1, ttlMs: 5 } },
+  ],
+  [
+    'a session with too long a name',
+    'invalid_request',
+    'name',
+    { method: 'POST', url: '/v1/sessions', body: { name: 'x'.repeat(257) } },
+  ],
   ['a session of no TTL', 'invalid_request', 'ttlMs', { method: 'POST', url: '/v1/sessions', body: { ttlMs: 0 } }],
-  ['a list with a bad id', 'invalid_request', 'sessions.1', { method: 'POST', url: '/v1/sessions/renew', body: { sessions: ['s-1', 'a b'] } }],
-  ['an unknown query parameter', 'invalid_request', 'x', { method: 'POST', url: `${lockPath('bad', 'acquire')}?x=1`, body: {} }],
-  ['a body field in the query', 'invalid_request', 'waitMs', { method: 'POST', url: `${lockPath('bad', 'acquire')}?waitMs=1` }],
-  ['an unknown consistency', 'invalid_request', 'consistency', { method: 'GET', url: '/v1/locks/bad?consistency=eventual' }],
-  ['a check that is stale', 'invalid_request', 'consistency', { method: 'POST', url: `${lockPath('bad', 'check')}?consistency=stale`, body: { token: 1 } }],
+  [
+    'a list with a bad id',
+    'invalid_request',
+    'sessions.1',
+    { method: 'POST', url: '/v1/sessions/renew', body: { sessions: ['s-1', 'a b'] } },
+  ],
+  [
+    'an unknown query parameter',
+    'invalid_request',
+    'x',
+    { method: 'POST', url: `${lockPath('bad', 'acquire')}?x=1`, body: {} },
+  ],
+  [
+    'a body field in the query',
+    'invalid_request',
+    'waitMs',
+    { method: 'POST', url: `${lockPath('bad', 'acquire')}?waitMs=1` },
+  ],
+  [
+    'an unknown consistency',
+    'invalid_request',
+    'consistency',
+    { method: 'GET', url: '/v1/locks/bad?consistency=eventual' },
+  ],
+  [
+    'a check that is stale',
+    'invalid_request',
+    'consistency',
+    { method: 'POST', url: `${lockPath('bad', 'check')}?consistency=stale`, body: { token: 1 } },
+  ],
   ['a limit of 0', 'invalid_request', 'limit', { method: 'GET', url: '/v1/locks?limit=0' }],
   ['a limit above the highest', 'invalid_request', 'limit', { method: 'GET', url: '/v1/locks?limit=1001' }],
   ['a limit in another notation', 'invalid_request', 'limit', { method: 'GET', url: '/v1/sessions?limit=1e2' }],
   ['a limit given twice', 'invalid_request', 'limit', { method: 'GET', url: '/v1/sessions?limit=1&limit=2' }],
   ['a cursor that nobody gave', 'invalid_request', 'cursor', { method: 'GET', url: '/v1/locks?cursor=bogus' }],
-  ['a cursor of another list', 'invalid_request', 'cursor', { method: 'GET', url: `/v1/sessions?cursor=${Buffer.from('l:a').toString('base64url')}` }],
-  ['a cursor with a name that is none', 'invalid_request', 'cursor', { method: 'GET', url: `/v1/locks?cursor=${Buffer.from('l:a\n').toString('base64url')}` }],
-  ['a cursor with a number that is none', 'invalid_request', 'cursor', { method: 'GET', url: `/v1/sessions?cursor=${Buffer.from('s:99999999999999999').toString('base64url')}` }],
+  [
+    'a cursor of another list',
+    'invalid_request',
+    'cursor',
+    { method: 'GET', url: `/v1/sessions?cursor=${Buffer.from('l:a').toString('base64url')}` },
+  ],
+  [
+    'a cursor with a name that is none',
+    'invalid_request',
+    'cursor',
+    { method: 'GET', url: `/v1/locks?cursor=${Buffer.from('l:a\n').toString('base64url')}` },
+  ],
+  [
+    'a cursor with a number that is none',
+    'invalid_request',
+    'cursor',
+    { method: 'GET', url: `/v1/sessions?cursor=${Buffer.from('s:99999999999999999').toString('base64url')}` },
+  ],
   ['a prefix with control characters', 'invalid_request', 'prefix', { method: 'GET', url: '/v1/locks?prefix=%00' }],
   ['a prefix that is not UTF-8', 'invalid_request', 'query', { method: 'GET', url: '/v1/locks?prefix=%C3%28' }],
-  ['a DELETE with a body', 'invalid_request', 'force', { method: 'DELETE', url: `/v1/sessions/${session}`, body: { force: true } }],
-  ['a request id that is none in a path', 'invalid_request', 'requestId', { method: 'GET', url: '/v1/locks/bad/requests/a%20b' }],
-  ['a member id that is none', 'invalid_request', 'to', { method: 'POST', url: '/v1/cluster/transfer', body: { to: 'a b' } }],
+  [
+    'a DELETE with a body',
+    'invalid_request',
+    'force',
+    { method: 'DELETE', url: `/v1/sessions/${session}`, body: { force: true } },
+  ],
+  [
+    'a request id that is none in a path',
+    'invalid_request',
+    'requestId',
+    { method: 'GET', url: '/v1/locks/bad/requests/a%20b' },
+  ],
+  [
+    'a member id that is none',
+    'invalid_request',
+    'to',
+    { method: 'POST', url: '/v1/cluster/transfer', body: { to: 'a b' } },
+  ],
   ['a path that does not exist', 'not_found', undefined, { method: 'GET', url: '/v2/locks' }],
   ['a path with one slash too many', 'not_found', undefined, { method: 'GET', url: '/v1/locks/bad/' }],
-  ['a lock of a name with a bare slash', 'not_found', undefined, { method: 'POST', url: '/v1/locks/bad/name/acquire', body: {} }],
+  [
+    'a lock of a name with a bare slash',
+    'not_found',
+    undefined,
+    { method: 'POST', url: '/v1/locks/bad/name/acquire', body: {} },
+  ],
 ]
 
 t.test('everything else that makes no sense is refused, naming the field', async (t) => {
@@ -145,12 +236,26 @@ t.test('a body over the limit is 413, a renewal of many sessions may be larger',
 })
 
 t.test('a body that is not JSON is 415 with the way out', async (t) => {
-  for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'application/json-patch+json', '*/*', 'nonsense']) {
-    const answer = await ask(app, { method: 'POST', url: lockPath('bad', 'acquire'), body: '{}', headers: { 'content-type': type } })
+  for (const type of [
+    'application/x-www-form-urlencoded',
+    'text/plain',
+    'application/json-patch+json',
+    '*/*',
+    'nonsense',
+  ]) {
+    const answer = await ask(app, {
+      method: 'POST',
+      url: lockPath('bad', 'acquire'),
+      body: '{}',
+      headers: { 'content-type': type },
+    })
     isProblem(t, answer, 'unsupported_media_type', { detail: /curl --json/ })
   }
   const charset = { 'content-type': 'application/json; charset=utf-8' }
-  t.equal((await ask(app, { method: 'POST', url: lockPath('good', 'acquire'), body: '{}', headers: charset })).status, 200)
+  t.equal(
+    (await ask(app, { method: 'POST', url: lockPath('good', 'acquire'), body: '{}', headers: charset })).status,
+    200,
+  )
 })
 
 t.test('a method that a path does not have is 405 with those that it has', async (t) => {
@@ -180,7 +285,12 @@ t.test('HEAD is GET without the body', async (t) => {
 
 t.test('an Idempotency-Key that is no request id is refused', async (t) => {
   for (const key of ['', '""', '"a', 'a b c d e f g h i', 'ä'.repeat(16), 'x'.repeat(129), '"0123456789abcdef"; p=1']) {
-    const asked = { method: 'POST', url: lockPath('bad', 'acquire'), body: {}, headers: { 'idempotency-key': key } } as const
+    const asked = {
+      method: 'POST',
+      url: lockPath('bad', 'acquire'),
+      body: {},
+      headers: { 'idempotency-key': key },
+    } as const
     isProblem(t, await ask(app, asked), 'invalid_request', { field: 'Idempotency-Key' })
   }
 })

@@ -39,9 +39,19 @@ export async function ask(app: App, { method, url, body, headers = {} }: Asked):
   const isText = typeof body === 'string' || body instanceof Uint8Array
   const payload = isText ? Buffer.from(body) : body === undefined ? undefined : JSON.stringify(body)
   const type = payload === undefined ? {} : { 'content-type': 'application/json' }
-  const answer = await app.inject({ method, url, headers: { ...type, ...headers }, ...(payload === undefined ? {} : { payload }) })
+  const answer = await app.inject({
+    method,
+    url,
+    headers: { ...type, ...headers },
+    ...(payload === undefined ? {} : { payload }),
+  })
   const isJson = /json/.test(String(answer.headers['content-type']))
-  return { status: answer.statusCode, body: isJson && answer.body !== '' ? answer.json() : {}, text: answer.body, headers: answer.headers }
+  return {
+    status: answer.statusCode,
+    body: isJson && answer.body !== '' ? answer.json() : {},
+    text: answer.body,
+    headers: answer.headers,
+  }
 }
 
 export const post = (app: App, url: string, body?: unknown): Promise<Answer> => ask(app, { method: 'POST', url, body })
@@ -52,8 +62,10 @@ export function lockPath(name: string, verb: string): string {
   return `/v1/locks/${encodeURIComponent(name)}/${verb}`
 }
 
-export const acquire = (app: App, name: string, body?: unknown): Promise<Answer> => post(app, lockPath(name, 'acquire'), body)
-export const release = (app: App, name: string, body: unknown): Promise<Answer> => post(app, lockPath(name, 'release'), body)
+export const acquire = (app: App, name: string, body?: unknown): Promise<Answer> =>
+  post(app, lockPath(name, 'acquire'), body)
+export const release = (app: App, name: string, body: unknown): Promise<Answer> =>
+  post(app, lockPath(name, 'release'), body)
 
 /** The session that was opened. */
 export async function openSession(app: App, body: unknown = {}): Promise<string> {
@@ -68,7 +80,12 @@ export function tokenOf({ status, body, text }: Answer): number {
 }
 
 /** The answer is that problem, in the form that every problem has. */
-export function isProblem(t: Test, answer: Answer, code: ErrorCode, more: Readonly<Record<string, unknown>> = {}): void {
+export function isProblem(
+  t: Test,
+  answer: Answer,
+  code: ErrorCode,
+  more: Readonly<Record<string, unknown>> = {},
+): void {
   const { status, title, retryAfterS } = errorRows[code]
   t.equal(answer.status, status, `${code}: ${answer.text}`)
   t.equal(answer.headers['content-type'], 'application/problem+json; charset=utf-8')

@@ -46,7 +46,8 @@ const granted: Answer = {
   },
 }
 
-const wait = 'POST /v1/locks/a/acquire HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"waitMs":9000}'
+const wait =
+  'POST /v1/locks/a/acquire HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"waitMs":9000}'
 
 t.test('H14 a client that closes its connection is reported at once, and its grant is not taken as told', async (t) => {
   const { port, call } = await serveCalls(t)
@@ -77,28 +78,34 @@ t.test('H14 so are all the calls of a process that was killed, one per connectio
   const calls = [await call(0), await call(1)]
   for (const socket of sockets) socket.resetAndDestroy()
   await eventually(() => (calls.every(({ abandoned }) => abandoned === 1) ? true : null))
-  t.same(calls.map(({ request }) => request.answer(granted)), [false, false])
+  t.same(
+    calls.map(({ request }) => request.answer(granted)),
+    [false, false],
+  )
 })
 
-t.test('H14 an answer that is handed to a living connection is told, and what happens later is not reported', async (t) => {
-  const { port, call } = await serveCalls(t)
-  const socket = await open(port)
-  socket.write(wait)
-  const begun = await call(0)
-  t.equal(begun.request.answer(granted), true)
-  const [bytes] = await once(socket, 'data')
-  const { status, body, headers } = parseAnswer(Buffer.from(bytes))
-  t.equal(status, 200)
-  t.equal(body.token, 3)
-  t.equal(headers['holdfast-index'], '7')
-  socket.destroy()
-  // Another call proves that the server has seen the close.
-  const other = await open(port)
-  other.write(wait)
-  await call(1)
-  t.equal(begun.abandoned, 0)
-  other.destroy()
-})
+t.test(
+  'H14 an answer that is handed to a living connection is told, and what happens later is not reported',
+  async (t) => {
+    const { port, call } = await serveCalls(t)
+    const socket = await open(port)
+    socket.write(wait)
+    const begun = await call(0)
+    t.equal(begun.request.answer(granted), true)
+    const [bytes] = await once(socket, 'data')
+    const { status, body, headers } = parseAnswer(Buffer.from(bytes))
+    t.equal(status, 200)
+    t.equal(body.token, 3)
+    t.equal(headers['holdfast-index'], '7')
+    socket.destroy()
+    // Another call proves that the server has seen the close.
+    const other = await open(port)
+    other.write(wait)
+    await call(1)
+    t.equal(begun.abandoned, 0)
+    other.destroy()
+  },
+)
 
 t.test('every call on a kept connection is reported for itself', async (t) => {
   const { app, port, call } = await serveCalls(t)

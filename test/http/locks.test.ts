@@ -16,7 +16,16 @@ t.test('a lock is taken and released with one call each, and tokens grow', async
   t.equal(first.status, 200)
   t.match(first.body, { lock: 'a', session: null, mode: 'exclusive', ttlMs: 30_000, requestId: /^r-[0-9a-f-]{36}$/ })
   t.ok((first.body.validForMs ?? 0) > 29_000 && (first.body.validForMs ?? 0) < 30_000)
-  t.same(Object.keys(first.body).sort(), ['lock', 'mode', 'requestId', 'sequence', 'session', 'token', 'ttlMs', 'validForMs'])
+  t.same(Object.keys(first.body).sort(), [
+    'lock',
+    'mode',
+    'requestId',
+    'sequence',
+    'session',
+    'token',
+    'ttlMs',
+    'validForMs',
+  ])
   const released = await release(app, 'a', { token: tokenOf(first) })
   t.equal(released.status, 200)
   t.same(released.body, { lock: 'a', token: first.body.token, released: true })
@@ -60,7 +69,15 @@ t.test('a try at a held lock is refused at once and says who holds it', async (t
   isProblem(t, refused, 'lock_held', {
     requestId: 'r-0123456789abcdef',
     queueLength: 0,
-    holders: [{ session: null, owner: 'worker-7', mode: 'exclusive', token: holder.body.token, metadata: { host: 'a', pid: 1 } }],
+    holders: [
+      {
+        session: null,
+        owner: 'worker-7',
+        mode: 'exclusive',
+        token: holder.body.token,
+        metadata: { host: 'a', pid: 1 },
+      },
+    ],
   })
   // A refusal is not remembered.
   await release(app, 'held', { token: holder.body.token })
@@ -132,7 +149,9 @@ t.test('a grant without a session is renewed by its token, one with a session th
 
   const session = await openSession(app)
   const held = await acquire(app, 'renew-2', { session })
-  isProblem(t, await post(app, lockPath('renew-2', 'renew'), { token: held.body.token }), 'held_by_session', { session })
+  isProblem(t, await post(app, lockPath('renew-2', 'renew'), { token: held.body.token }), 'held_by_session', {
+    session,
+  })
   isProblem(t, await post(app, lockPath('renew', 'renew'), { token: 999_999 }), 'token_stale')
 })
 
@@ -143,7 +162,7 @@ t.test('a grant ends with its TTL, and the next in line gets the lock', async (t
   isProblem(t, await release(app, 'short', { token: first.body.token }), 'token_stale', { endedBy: 'expired' })
 })
 
-t.test('check says whether a token is a holder\'s', async (t) => {
+t.test("check says whether a token is a holder's", async (t) => {
   const { token } = (await acquire(app, 'check')).body
   const valid = await post(app, lockPath('check', 'check'), { token })
   t.match(valid.body, { valid: true, holders: [{ token }] })
@@ -207,7 +226,12 @@ t.test('the request id may come in the header, with or without quotes', async (t
   const bare = { 'idempotency-key': 'header-0123456789' }
   const first = await ask(app, { method: 'POST', url, body: {}, headers: bare })
   t.equal(first.body.requestId, 'header-0123456789')
-  const quoted = await ask(app, { method: 'POST', url, body: {}, headers: { 'idempotency-key': '"header-0123456789"' } })
+  const quoted = await ask(app, {
+    method: 'POST',
+    url,
+    body: {},
+    headers: { 'idempotency-key': '"header-0123456789"' },
+  })
   t.equal(tokenOf(quoted), tokenOf(first))
   const both = await ask(app, { method: 'POST', url, body: { requestId: 'header-0123456789' }, headers: bare })
   t.equal(tokenOf(both), tokenOf(first))

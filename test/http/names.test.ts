@@ -5,7 +5,18 @@ import { connectTo } from './raw-connection.ts'
 import { startOneMember } from './one-member.ts'
 
 t.test('a name has 1 to 512 bytes of UTF-8', (t) => {
-  for (const name of ['a', ' ', '/', '...', 'x'.repeat(512), 'é'.repeat(256), '€'.repeat(170), '😀'.repeat(128), '\u00a0', '\u200b']) {
+  for (const name of [
+    'a',
+    ' ',
+    '/',
+    '...',
+    'x'.repeat(512),
+    'é'.repeat(256),
+    '€'.repeat(170),
+    '😀'.repeat(128),
+    '\u00a0',
+    '\u200b',
+  ]) {
     t.ok(isLockName(name), JSON.stringify(name.slice(0, 20)))
   }
   for (const name of ['', '.', '..', 'x'.repeat(513), 'é'.repeat(257), `${'€'.repeat(170)}xxx`, '😀'.repeat(129)]) {
@@ -32,11 +43,28 @@ t.test('names go through the path byte by byte', async (t) => {
   const member = await startOneMember()
   t.teardown(() => member[Symbol.asyncDispose]())
   const { app } = member
-  const names = ['/'.repeat(512), 'a%2Fb', '%', '%25', 'a+b', 'a b', 'é', 'e\u0301', '?#[]@!$&\'()*+,;=:', '...', 'requests', '"', '\\']
+  const names = [
+    '/'.repeat(512),
+    'a%2Fb',
+    '%',
+    '%25',
+    'a+b',
+    'a b',
+    'é',
+    'e\u0301',
+    "?#[]@!$&'()*+,;=:",
+    '...',
+    'requests',
+    '"',
+    '\\',
+  ]
   for (const name of names) {
     const granted = await acquire(app, name)
     t.equal(granted.body['lock'], name)
-    t.match((await get(app, `/v1/locks/${encodeURIComponent(name)}`)).body, { lock: name, holders: [{ token: granted.body.token }] })
+    t.match((await get(app, `/v1/locks/${encodeURIComponent(name)}`)).body, {
+      lock: name,
+      holders: [{ token: granted.body.token }],
+    })
   }
   // Every name is a lock of its own: nothing was normalised, decoded twice or cut.
   const { locks } = (await get(app, '/v1/locks?limit=1000')).body

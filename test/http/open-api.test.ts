@@ -24,7 +24,7 @@ interface Document {
 
 const document: Document = JSON.parse((await get(app, '/openapi.json')).text)
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, operation }))
+  Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, operation })),
 )
 
 t.test('the document mentions every route of the API and no other', (t) => {
@@ -55,13 +55,18 @@ t.test('the document mentions every route of the API and no other', (t) => {
 
 t.test('every code is documented, with its meaning, at a route that may answer with it', (t) => {
   const described = operations.flatMap(({ operation }) =>
-    Object.entries(operation.responses).map(([status, { description }]) => ({ status: Number(status), description }))
+    Object.entries(operation.responses).map(([status, { description }]) => ({ status: Number(status), description })),
   )
   for (const code of errorCodes) {
     const { status, meaning } = errorRows[code]
     // These come before any route.
     if (code === 'method_not_allowed') continue
-    t.ok(described.some((response) => response.status === status && response.description.includes(`\`${code}\`: ${meaning}`)), code)
+    t.ok(
+      described.some(
+        (response) => response.status === status && response.description.includes(`\`${code}\`: ${meaning}`),
+      ),
+      code,
+    )
   }
   const { Problem } = document.components.schemas
   t.match(Problem, { properties: { code: { enum: errorCodes } } })
@@ -70,23 +75,41 @@ t.test('every code is documented, with its meaning, at a route that may answer w
 
 t.test('every path parameter is declared, every reference leads somewhere, every answer is described', (t) => {
   for (const { name, path, operation } of operations) {
-    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter)
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => String(parameter))
     const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path')
     t.same(declared.map((parameter) => parameter.name).sort(), inPath.sort(), name)
-    t.ok(declared.every(({ required }) => required === true), name)
+    t.ok(
+      declared.every(({ required }) => required === true),
+      name,
+    )
     t.ok(operation.summary.length > 0, name)
-    t.ok(Object.keys(operation.responses).some((status) => status.startsWith('2')), name)
-    t.ok(Object.values(operation.responses).every(({ description }) => description !== ''), name)
+    t.ok(
+      Object.keys(operation.responses).some((status) => status.startsWith('2')),
+      name,
+    )
+    t.ok(
+      Object.values(operation.responses).every(({ description }) => description !== ''),
+      name,
+    )
   }
-  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, schema]) => schema)
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(
+    ([, schema]) => schema,
+  )
   t.ok(references.length > 50)
   t.same([...new Set(references)], ['Problem'])
   t.end()
 })
 
 t.test('a body is required exactly where a field is', (t) => {
-  const required = operations.filter(({ operation }) => operation.requestBody?.required === true).map(({ path }) => path)
-  t.same(required.sort(), ['/v1/locks/{lock}/check', '/v1/locks/{lock}/release', '/v1/locks/{lock}/renew', '/v1/sessions/renew'])
+  const required = operations
+    .filter(({ operation }) => operation.requestBody?.required === true)
+    .map(({ path }) => path)
+  t.same(required.sort(), [
+    '/v1/locks/{lock}/check',
+    '/v1/locks/{lock}/release',
+    '/v1/locks/{lock}/renew',
+    '/v1/sessions/renew',
+  ])
   t.end()
 })
 

@@ -12,7 +12,9 @@ t.test('the cluster is shown as the node sees it', async (t) => {
     self: 'n1',
     leader: 'n1',
     term: 1,
-    members: [{ id: 'n1', httpUrl: 'http://127.0.0.1:7101', peerUrl: 'tcp://127.0.0.1:7201', role: 'leader', reachable: true }],
+    members: [
+      { id: 'n1', httpUrl: 'http://127.0.0.1:7101', peerUrl: 'tcp://127.0.0.1:7201', role: 'leader', reachable: true },
+    ],
     commitIndex: Number,
     appliedIndex: Number,
     clusterTimeMs: Number,
@@ -35,7 +37,10 @@ t.test('a node whose cluster is not founded is healthy, not ready, and does noth
   t.same((await get(app, '/healthz')).body, { status: 'ok' })
   const detail = /not founded/
   isProblem(t, await get(app, '/readyz'), 'no_leader', { detail })
-  isProblem(t, await acquire(app, 'a', { requestId: 'early-0123456789' }), 'no_leader', { detail, requestId: 'early-0123456789' })
+  isProblem(t, await acquire(app, 'a', { requestId: 'early-0123456789' }), 'no_leader', {
+    detail,
+    requestId: 'early-0123456789',
+  })
   isProblem(t, await get(app, '/v1/locks/a'), 'no_leader', { detail })
   isProblem(t, await get(app, '/v1/locks/a?consistency=stale'), 'no_leader', { detail })
   isProblem(t, await post(app, '/v1/cluster/transfer'), 'no_leader', { detail })
@@ -105,7 +110,13 @@ t.test('the figures of the node are shown as Prometheus text', async (t) => {
   ]) {
     t.ok(lines.includes(line), line)
   }
-  for (const name of ['commit_index', 'applied_index', 'log_writes_total', 'entries_proposed_total', 'commands_proposed_total']) {
+  for (const name of [
+    'commit_index',
+    'applied_index',
+    'log_writes_total',
+    'entries_proposed_total',
+    'commands_proposed_total',
+  ]) {
     const value = Number(lines.find((line) => line.startsWith(`holdfast_${name} `))?.split(' ')[1])
     t.ok(value > 0, `${name} ${value}`)
   }
@@ -117,7 +128,12 @@ t.test('a histogram counts every call in all buckets above it', async (t) => {
   t.teardown(() => member[Symbol.asyncDispose]())
   for (let i = 0; i < 5; i++) await get(member.app, '/v1/locks/a')
   const { text } = await get(member.app, '/metrics')
-  const counts = [...text.matchAll(/^holdfast_call_seconds_bucket\{call="read_lock",le="[^"]+"\} (\d+)$/gm)].map(([, count]) => Number(count))
-  t.same(counts, [...counts].sort((a, b) => a - b))
+  const counts = [...text.matchAll(/^holdfast_call_seconds_bucket\{call="read_lock",le="[^"]+"\} (\d+)$/gm)].map(
+    ([, count]) => Number(count),
+  )
+  t.same(
+    counts,
+    [...counts].sort((a, b) => a - b),
+  )
   t.equal(counts.at(-1), 5)
 })

@@ -19,20 +19,27 @@ const app = await serveReplica({
 t.teardown(() => app.close())
 
 const requestId = 'r-0123456789abcdef'
-const outcome = (result: Extract<Answer, { kind: 'outcome' }>['result']): Answer => ({ kind: 'outcome', index: asIndex(42), result })
+const outcome = (result: Extract<Answer, { kind: 'outcome' }>['result']): Answer => ({
+  kind: 'outcome',
+  index: asIndex(42),
+  result,
+})
 const refusal = (refused: Refusal): Answer => outcome({ kind: 'refused', ...refused })
 
-t.test('what certainly was not done, and what may have been, are told apart, with the id to repeat it by', async (t) => {
-  answer = { kind: 'noLeader' }
-  isProblem(t, await acquire(app, 'a', { requestId }), 'no_leader', { requestId })
-  isProblem(t, await post(app, '/v1/sessions', { requestId }), 'no_leader', { requestId })
-  isProblem(t, await remove(app, '/v1/sessions/s-1'), 'no_leader')
-  answer = { kind: 'overloaded' }
-  isProblem(t, await acquire(app, 'a', { requestId }), 'overloaded', { requestId })
-  answer = { kind: 'unknown' }
-  isProblem(t, await acquire(app, 'a', { requestId }), 'outcome_unknown', { requestId })
-  isProblem(t, await post(app, lockPath('a', 'release'), { token: 1 }), 'outcome_unknown', { requestId: undefined })
-})
+t.test(
+  'what certainly was not done, and what may have been, are told apart, with the id to repeat it by',
+  async (t) => {
+    answer = { kind: 'noLeader' }
+    isProblem(t, await acquire(app, 'a', { requestId }), 'no_leader', { requestId })
+    isProblem(t, await post(app, '/v1/sessions', { requestId }), 'no_leader', { requestId })
+    isProblem(t, await remove(app, '/v1/sessions/s-1'), 'no_leader')
+    answer = { kind: 'overloaded' }
+    isProblem(t, await acquire(app, 'a', { requestId }), 'overloaded', { requestId })
+    answer = { kind: 'unknown' }
+    isProblem(t, await acquire(app, 'a', { requestId }), 'outcome_unknown', { requestId })
+    isProblem(t, await post(app, lockPath('a', 'release'), { token: 1 }), 'outcome_unknown', { requestId: undefined })
+  },
+)
 
 t.test('the id that the server made is told with the unknown outcome', async (t) => {
   answer = { kind: 'unknown' }
@@ -48,7 +55,13 @@ t.test('an attempt that was taken out of a request without a session knows nothi
 
 t.test('one that was taken out of a request with a session is told its place', async (t) => {
   const place = { sequence: asSequence(5), position: 2, queueLength: 3 }
-  answer = outcome({ kind: 'stillWaiting', lock: asLockName('a'), session: asSessionId('s-1'), requestId: asRequestId('x'), ...place })
+  answer = outcome({
+    kind: 'stillWaiting',
+    lock: asLockName('a'),
+    session: asSessionId('s-1'),
+    requestId: asRequestId('x'),
+    ...place,
+  })
   const { status, body } = await acquire(app, 'a', { session: 's-1', requestId: 'x', waitMs: 1000 })
   t.equal(status, 202)
   t.same(body, { lock: 'a', session: 's-1', requestId: 'x', ...place })
@@ -73,13 +86,25 @@ const refusals: readonly (readonly [ErrorCode, Refusal, Readonly<Record<string, 
     { code: 'lock_held', requestId: id, holders: [holder], queueLength: 3 },
     { requestId, holders: [{ ...holder, metadata: { a: 1 } }], queueLength: 3 },
   ],
-  ['wait_timeout', { code: 'wait_timeout', requestId: id, holders: [], queueLength: 0 }, { requestId, holders: [], queueLength: 0 }],
-  ['already_released', { code: 'already_released', requestId: id, token: asToken(8), endedBy: 'unclaimed' }, { token: 8, endedBy: 'unclaimed' }],
+  [
+    'wait_timeout',
+    { code: 'wait_timeout', requestId: id, holders: [], queueLength: 0 },
+    { requestId, holders: [], queueLength: 0 },
+  ],
+  [
+    'already_released',
+    { code: 'already_released', requestId: id, token: asToken(8), endedBy: 'unclaimed' },
+    { token: 8, endedBy: 'unclaimed' },
+  ],
   ['request_cancelled', { code: 'request_cancelled', requestId: id }, { requestId }],
   ['request_mismatch', { code: 'request_mismatch', requestId: id, field: 'lock' }, { requestId, field: 'lock' }],
   ['held_by_session', { code: 'held_by_session', session: asSessionId('s-1') }, { session: 's-1' }],
   ['token_stale', { code: 'token_stale', token: asToken(8), endedBy: 'expired' }, { token: 8, endedBy: 'expired' }],
-  ['quota_exceeded', { code: 'quota_exceeded', limit: 'waitersPerLock', max: 20_000 }, { limit: 'waitersPerLock', max: 20_000 }],
+  [
+    'quota_exceeded',
+    { code: 'quota_exceeded', limit: 'waitersPerLock', max: 20_000 },
+    { limit: 'waitersPerLock', max: 20_000 },
+  ],
   // What came too late was not done, and there is no code of its own for it.
   ['no_leader', { code: 'too_old' }, {}],
 ]
@@ -98,30 +123,45 @@ t.test('a read that finds no leader says so', async (t) => {
 })
 
 t.test('a transfer that is not seen to happen is an unknown outcome', async (t) => {
-  for (const [result, code] of [['timedOut', 'outcome_unknown'], ['noLeader', 'no_leader'], ['unknownMember', 'invalid_request']] as const) {
+  for (const [result, code] of [
+    ['timedOut', 'outcome_unknown'],
+    ['noLeader', 'no_leader'],
+    ['unknownMember', 'invalid_request'],
+  ] as const) {
     const other = await serveReplica({ transfer: ({ done }) => done(result) })
     isProblem(t, await post(other, '/v1/cluster/transfer', { to: 'n1' }), code)
     await other.close()
   }
 })
 
-t.test('a bug is answered with an instance under which the log says more, and nothing of it reaches the client', async (t) => {
-  const lines: unknown[][] = []
-  const log = Object.assign(Object.create(createLog('n1', 'silent')), { error: (...line: unknown[]) => void lines.push(line) })
-  const broken = await serveReplica({
-    call: () => {
-      throw new Error('the secret of the house')
-    },
-    read: () => {
-      throw new Error('the secret of the house')
-    },
-  }, log)
-  t.teardown(() => broken.close())
-  for (const failed of [await acquire(broken, 'a', { metadata: { password: 'x' } }), await get(broken, '/v1/locks/a')]) {
-    isProblem(t, failed, 'internal', { instance: /^urn:uuid:[0-9a-f-]{36}$/ })
-    t.notMatch(failed.text, 'secret')
-    const line = lines.shift()
-    t.match(line, [{ instance: failed.body.instance, err: { message: 'the secret of the house' } }])
-    t.notMatch(JSON.stringify(line), 'password')
-  }
-})
+t.test(
+  'a bug is answered with an instance under which the log says more, and nothing of it reaches the client',
+  async (t) => {
+    const lines: unknown[][] = []
+    const log = Object.assign(Object.create(createLog('n1', 'silent')), {
+      error: (...line: unknown[]) => void lines.push(line),
+    })
+    const broken = await serveReplica(
+      {
+        call: () => {
+          throw new Error('the secret of the house')
+        },
+        read: () => {
+          throw new Error('the secret of the house')
+        },
+      },
+      log,
+    )
+    t.teardown(() => broken.close())
+    for (const failed of [
+      await acquire(broken, 'a', { metadata: { password: 'x' } }),
+      await get(broken, '/v1/locks/a'),
+    ]) {
+      isProblem(t, failed, 'internal', { instance: /^urn:uuid:[0-9a-f-]{36}$/ })
+      t.notMatch(failed.text, 'secret')
+      const line = lines.shift()
+      t.match(line, [{ instance: failed.body.instance, err: { message: 'the secret of the house' } }])
+      t.notMatch(JSON.stringify(line), 'password')
+    }
+  },
+)

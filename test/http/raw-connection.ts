@@ -16,7 +16,8 @@ export async function listen(app: App): Promise<number> {
 export async function connectTo(app: App, patienceMs?: number): Promise<(text: string | Buffer) => Promise<Answer>> {
   const port = await listen(app)
   return async (text) => {
-    const whole = typeof text === 'string' && !text.includes('\r\n\r\n') ? `${text}\r\nhost: x\r\nconnection: close\r\n\r\n` : text
+    const whole =
+      typeof text === 'string' && !text.includes('\r\n\r\n') ? `${text}\r\nhost: x\r\nconnection: close\r\n\r\n` : text
     return parseAnswer(await exchange(port, whole, patienceMs))
   }
 }
@@ -46,7 +47,7 @@ export function parseAnswer(received: Buffer): Answer {
   const end = received.indexOf('\r\n\r\n')
   const [status = '', ...lines] = received.subarray(0, Math.max(0, end)).toString('latin1').split('\r\n')
   const headers = Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()])
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
   )
   const text = received.subarray(end + 4, end + 4 + Number(headers['content-length'] ?? 0)).toString()
   const isJson = /json/.test(headers['content-type'] ?? '')

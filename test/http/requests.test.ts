@@ -20,8 +20,10 @@ t.test('a request shows what became of it: waiting, granted, ended', async (t) =
   t.same((await get(app, url)).body, { state: 'ended', token: granted.body.token, endedBy: 'released' })
 })
 
-t.test('a request that never came, was refused, or is another lock\'s is not found', async (t) => {
-  isProblem(t, await get(app, '/v1/locks/life/requests/never-0123456789'), 'not_found', { requestId: 'never-0123456789' })
+t.test("a request that never came, was refused, or is another lock's is not found", async (t) => {
+  isProblem(t, await get(app, '/v1/locks/life/requests/never-0123456789'), 'not_found', {
+    requestId: 'never-0123456789',
+  })
   tokenOf(await acquire(app, 'found', { requestId: 'found-0123456789' }))
   isProblem(t, await acquire(app, 'found', { requestId: 'refused-0123456789' }), 'lock_held')
   isProblem(t, await get(app, '/v1/locks/found/requests/refused-0123456789'), 'not_found')
@@ -41,7 +43,11 @@ t.test('a DELETE takes a waiting request out of the queue, and a copy still on i
   t.same(cancelled.body, { state: 'withdrawn' })
   isProblem(t, await waiting, 'request_cancelled', { requestId })
   isProblem(t, await acquire(app, 'cancel', { requestId }), 'request_cancelled', { requestId })
-  t.same((await get(app, `/v1/locks/cancel/requests/${requestId}`)).body, { state: 'ended', token: null, endedBy: null })
+  t.same((await get(app, `/v1/locks/cancel/requests/${requestId}`)).body, {
+    state: 'ended',
+    token: null,
+    endedBy: null,
+  })
 })
 
 t.test('a DELETE of a granted request releases the lock', async (t) => {

@@ -15,7 +15,10 @@ t.test('a session is opened with 201, and with 200 and the same id when the requ
   const repeated = await post(app, '/v1/sessions', { ttlMs: 60_000, requestId })
   t.equal(repeated.status, 200)
   t.equal(repeated.body.session, opened.body.session)
-  isProblem(t, await post(app, '/v1/sessions', { ttlMs: 61_000, requestId }), 'request_mismatch', { field: 'ttlMs', requestId })
+  isProblem(t, await post(app, '/v1/sessions', { ttlMs: 61_000, requestId }), 'request_mismatch', {
+    field: 'ttlMs',
+    requestId,
+  })
 })
 
 t.test('a session may be opened without a body, and its request id may come in the header', async (t) => {
@@ -64,7 +67,9 @@ t.test('a thousand sessions fit into one renewal, one more does not', async (t) 
   const { status, body } = await post(app, '/v1/sessions/renew', { sessions: ids })
   t.equal(status, 200)
   t.same(body['gone'], ids)
-  isProblem(t, await post(app, '/v1/sessions/renew', { sessions: [...ids, 's-1'] }), 'invalid_request', { field: 'sessions' })
+  isProblem(t, await post(app, '/v1/sessions/renew', { sessions: [...ids, 's-1'] }), 'invalid_request', {
+    field: 'sessions',
+  })
 })
 
 t.test('a session shows what it holds and awaits', async (t) => {
@@ -102,7 +107,11 @@ t.test('closing a session releases what it holds, and may be repeated', async (t
 t.test('an ended session is 410 and an unknown one 404, whatever is asked of it', async (t) => {
   const ended = await openSession(app)
   await remove(app, `/v1/sessions/${ended}`)
-  for (const [session, code] of [[ended, 'session_ended'], ['s-999999', 'session_unknown'], ['nonsense', 'session_unknown']] as const) {
+  for (const [session, code] of [
+    [ended, 'session_ended'],
+    ['s-999999', 'session_unknown'],
+    ['nonsense', 'session_unknown'],
+  ] as const) {
     isProblem(t, await get(app, `/v1/sessions/${session}`), code, { session })
     isProblem(t, await post(app, `/v1/sessions/${session}/renew`), code, { session })
     isProblem(t, await acquire(app, 'of-nobody', { session }), code, { session })
