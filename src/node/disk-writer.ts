@@ -19,6 +19,7 @@ export class DiskWriter {
   #queue: Persist[] = []
   #meta: { readonly meta: LogMeta; readonly stored: () => void } | null = null
   #writing = false
+  #stopped = false
   /** Writes begun since the start, for metrics. */
   writes = 0
 
@@ -44,9 +45,14 @@ export class DiskWriter {
     this.start()
   }
 
+  /** Nothing more is begun: the store is about to be closed. */
+  stop(): void {
+    this.#stopped = true
+  }
+
   /** Begins to write what is queued, unless a write is in flight. */
   start(): void {
-    if (this.#writing || (this.#queue.length === 0 && this.#meta === null)) return
+    if (this.#writing || this.#stopped || (this.#queue.length === 0 && this.#meta === null)) return
     const writes = this.#queue
     const meta = this.#meta
     this.#queue = []

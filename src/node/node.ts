@@ -99,8 +99,12 @@ export class HoldfastNode {
     const close = () => {
       this.#stopped = true
       this.#timer?.cancel()
-      this.peers.stop()
-      this.#parts.store.close().then(stopped, (error: unknown) => this.#writeFailed(asError(error)))
+      // The replica says so in the middle of a turn, which may still have something to read or write.
+      this.#parts.host.defer(() => {
+        this.#disk.stop()
+        this.peers.stop()
+        this.#parts.store.close().then(stopped, (error: unknown) => this.#writeFailed(asError(error)))
+      })
     }
     if (this.replica === null) close()
     else this.replica.stop(close)
