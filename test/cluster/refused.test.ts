@@ -1,0 +1,100 @@
+// Who and what a cluster does not let in, and with which word it ends a process that must not take part.
+import { rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import t from 'tap'
+import type { Test } from 'tap'
+import { exitCodes } from '../../src/exit-codes.ts'
+import type { Ending } from '../../src/exit-codes.ts'
+import { call, lockUrl, tokenIn } from '../support/cluster-client.ts'
+import { ClusterNode, freePort, ProcessCluster, until } from '../support/cluster-processes.ts'
+
+const cluster = await ProcessCluster.start(t, 3)
+const [n1, n2, n3] = cluster.nodes
+if (n1 === undefined || n2 === undefined || n3 === undefined) throw new Error('there are three nodes')
+
+async function endsAs(t: Test, node: ClusterNode, ending: Ending): Promise<void> {
+  t.equal(await node.exited(), exitCodes[ending].code, ending)
+  t.match(node.log.trimEnd().split('\n').at(-1), new RegExp(`^holdfast: ${ending}: \\S`))
+}
+
+/** A second process with the place of `node` that leaves what the first one has alone. */
+function doubleOf(node: ClusterNode, name: string): ClusterNode {
+  const { httpPort, peerPort } = node.place
+  return new ClusterNode({ id: node.id, httpPort, peerPort }, cluster.members, cluster.folder, name)
+}
+
+t.test('a second process on the same data is refused, and does not disturb the first', async (t) => {
+  const second = doubleOf(n1, 'second')
+  second.start({ data: n1.folder })
+  await endsAs(t, second, 'locked')
+  t.match(second.log, /another Holdfast process has it open/)
+  t.equal((await call(`${n1.url}/readyz`, { method: 'GET' })).status, 200)
+})
+
+t.test('an address that is in use ends the process with a word of its own, at either door', async (t) => {
+  const atPeers = doubleOf(n1, 'peers-in-use')
+  atPeers.start()
+  await endsAs(t, atPeers, 'address_in_use')
+  t.match(atPeers.log, String(n1.place.peerPort))
+  const atHttp = doubleOf(n1, 'http-in-use')
+  atHttp.start({ 'peer-listen': `127.0.0.1:${await freePort()}` })
+  await endsAs(t, atHttp, 'address_in_use')
+  t.match(atHttp.log, String(n1.place.httpPort))
+})
+
+t.test('flags that make no sense end the process at once', async (t) => {
+  const wrong = doubleOf(n1, 'wrong-flags')
+  wrong.start({ 'heartbeat-ms': 'often' })
+  await endsAs(t, wrong, 'config')
+  t.match(wrong.log, /--heartbeat-ms: "often"/)
+})
+
+t.test('garbage on the peer port closes the connection with one line in the log, and harms nothing', async (t) => {
+  const before = linesAbout(n1)
+  for (const [number, bytes] of [
+    Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n'),
+    Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4]),
+    Buffer.alloc(64),
+    Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 1, 2, 3, 4]),
+  ].entries()) {
+    await new Promise<void>((resolve) => {
+      const socket = connect({ port: n1.place.peerPort, host: '127.0.0.1' }, () => socket.write(bytes))
+      socket.on('error', () => {})
+      socket.on('close', () => resolve())
+    })
+    await until('the log has a line', async () => linesAbout(n1) > before + number)
+    t.equal(linesAbout(n1), before + number + 1)
+  }
+  const token = tokenIn(await call(lockUrl(n1.url, 'unharmed', 'acquire'), { body: {} }))
+  t.equal((await call(lockUrl(n2.url, 'unharmed', 'release'), { body: { token } })).status, 200)
+})
+
+t.test('H27 a node whose disk was wiped is a stranger: it ends, and the others go on', async (t) => {
+  const [wiped] = await cluster.followers()
+  if (wiped === undefined) throw new Error('there are followers')
+  await wiped.kill()
+  rmSync(wiped.folder, { recursive: true })
+  wiped.start()
+  await endsAs(t, wiped, 'stranger')
+  const leader = await cluster.leader()
+  const token = tokenIn(await call(lockUrl(leader.url, 'without-it', 'acquire'), { body: {} }))
+  t.equal((await call(lockUrl(leader.url, 'without-it', 'release'), { body: { token } })).status, 200)
+})
+
+t.test('a node of another cluster is refused by name, and serves nothing here', async (t) => {
+  const other = await ProcessCluster.start(t, 3)
+  const [visitor] = await other.followers()
+  if (visitor === undefined) throw new Error('there are followers')
+  await visitor.kill()
+  const host = cluster.nodes.find((node) => node.id !== visitor.id)
+  if (host === undefined) throw new Error('there are three nodes')
+  // As if somebody had given it the addresses of this cluster.
+  visitor.start({ members: cluster.members, 'peer-listen': `127.0.0.1:${visitor.place.peerPort}` })
+  await until('the refusal is in the log', async () => visitor.log.includes('foreign_cluster'))
+  t.equal((await call(`${visitor.url}/readyz`, { method: 'GET' })).status, 503)
+  t.equal((await call(lockUrl(visitor.url, 'a', 'acquire'), { body: {} })).body['code'], 'no_leader')
+})
+
+function linesAbout(node: ClusterNode): number {
+  return node.log.split('\n').filter((line) => line.includes('not ours')).length
+}

@@ -1,0 +1,99 @@
+import t from 'tap'
+import { call, lockUrl, tokenIn } from '../support/cluster-client.ts'
+import type { HttpAnswer } from '../support/cluster-client.ts'
+import { ProcessCluster, until } from '../support/cluster-processes.ts'
+import type { ClusterNode } from '../support/cluster-processes.ts'
+
+const cluster = await ProcessCluster.start(t, 3)
+
+const acquire = (node: ClusterNode, lock: string, body: object = {}): Promise<HttpAnswer> =>
+  call(lockUrl(node.url, lock, 'acquire'), { body })
+const release = (node: ClusterNode, lock: string, token: number): Promise<HttpAnswer> =>
+  call(lockUrl(node.url, lock, 'release'), { body: { token } })
+
+/** Waits until `count` requests wait for the lock. */
+function queued(node: ClusterNode, lock: string, count: number): Promise<true> {
+  return until(`${count} wait for ${lock}`, async () => {
+    const { body } = await call(`${node.url}/v1/locks/${lock}`, { method: 'GET' })
+    return body['queueLength'] === count
+  })
+}
+
+t.test('a lock is taken and released at every node, and tokens grow whichever is asked', async (t) => {
+  let last = 0
+  for (const node of [...cluster.nodes, ...cluster.nodes]) {
+    const granted = await acquire(node, 'everywhere')
+    t.ok(tokenIn(granted) > last)
+    last = tokenIn(granted)
+    const leader = await cluster.leader()
+    t.equal(granted.headers['holdfast-leader'], leader.url)
+    const other = cluster.nodes[(cluster.nodes.indexOf(node) + 1) % 3] ?? node
+    t.equal((await release(other, 'everywhere', last)).status, 200)
+  }
+})
+
+t.test('a killed leader takes no wait with it: who queued at another node gets the lock', async (t) => {
+  const killed = await cluster.leader()
+  const [asked, other] = await cluster.followers()
+  if (asked === undefined || other === undefined) throw new Error('three nodes have two followers')
+  const holder = await acquire(killed, 'survivor')
+  const first = acquire(asked, 'survivor', { waitMs: 100_000, owner: 'first' })
+  await queued(asked, 'survivor', 1)
+  const second = acquire(other, 'survivor', { waitMs: 100_000, owner: 'second' })
+  await queued(asked, 'survivor', 2)
+
+  await killed.kill()
+  const released = await until('the lock is released', async () => {
+    const answer = await release(asked, 'survivor', tokenIn(holder))
+    return answer.status === 200 ? answer : null
+  })
+  t.equal(released.body['released'], true)
+  const granted = tokenIn(await first)
+  t.ok(granted > tokenIn(holder))
+  // In the order of the queue, each with one token.
+  await release(other, 'survivor', granted)
+  t.ok(tokenIn(await second) > granted)
+
+  killed.start()
+  await killed.ready()
+  const [old, present] = [await killed.view(), await asked.view()]
+  await until(
+    'the node that was killed has caught up',
+    async () => ((await killed.view())?.appliedIndex ?? 0) >= (present?.appliedIndex ?? Infinity),
+  )
+  t.equal(old?.leader, (await cluster.leader()).id)
+  t.match((await call(`${killed.url}/v1/locks/survivor`, { method: 'GET' })).body, { holders: [{ owner: 'second' }] })
+})
+
+t.test('a paused leader is replaced, and follows when it wakes', async (t) => {
+  const paused = await cluster.leader()
+  const [asked] = await cluster.followers()
+  if (asked === undefined) throw new Error('there are followers')
+  const before = tokenIn(await acquire(asked, 'paused'))
+  // It sits at the paused leader, which knows nothing of what happens meanwhile.
+  const atPaused = acquire(paused, 'paused', { waitMs: 100_000 })
+  await queued(asked, 'paused', 1)
+  paused.signal('SIGSTOP')
+  await until('the lock is released', async () => (await release(asked, 'paused', before)).status === 200)
+  const leader = await cluster.leader()
+  t.not(leader.id, paused.id)
+  paused.signal('SIGCONT')
+  await until('it follows', async () => (await paused.view())?.leader === leader.id)
+  // Granted while nobody could answer it: its client is told as soon as the node has seen it applied.
+  const granted = await atPaused
+  t.ok(
+    granted.status === 200 ? tokenIn(granted) > before : granted.body['code'] === 'outcome_unknown',
+    JSON.stringify(granted.body),
+  )
+})
+
+t.test('leadership is handed over on request, at whichever node', async (t) => {
+  const [asked, to] = await cluster.followers()
+  if (asked === undefined || to === undefined) throw new Error('there are followers')
+  const answer = await until('it is handed over', async () => {
+    const answer = await call(`${asked.url}/v1/cluster/transfer`, { body: { to: to.id } })
+    return answer.status === 200 ? answer : null
+  })
+  t.same(answer.body, { leader: to.id })
+  t.equal((await cluster.leader()).id, to.id)
+})
