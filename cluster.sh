@@ -21,23 +21,27 @@ TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+main=$root/build/src/main.js
 folder=${HOLDFAST_FOLDER:-$root/.holdfast}
 [[ $folder == /* ]] || folder=$PWD/$folder
-http_base=${HOLDFAST_HTTP_BASE:-7100}
-peer_base=${HOLDFAST_PEER_BASE:-7200}
-main=$root/build/src/main.js
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'cluster.sh: %s\n' "$*" >&2; exit 1; }
 
 # ---- what there is
 
-# How many nodes the cluster in the folder has; 0 when there is none.
-size() { cat "$folder/size" 2>/dev/null || echo 0; }
+# How many nodes the cluster in the folder has, 0 when there is none, and its base ports: those it was made with, so
+# that a later verb finds it whatever its environment says.
+size=0 http_base=${HOLDFAST_HTTP_BASE:-7100} peer_base=${HOLDFAST_PEER_BASE:-7200}
+if [[ -f $folder/cluster ]]; then
+  read -r size http_base peer_base <"$folder/cluster"
+  [[ ${HOLDFAST_HTTP_BASE:-$http_base} == "$http_base" && ${HOLDFAST_PEER_BASE:-$peer_base} == "$peer_base" ]] ||
+    fail "the cluster in $folder has the base ports $http_base and $peer_base"
+fi
 
 members() {
   local n list=()
-  for ((n = 1; n <= $(size); n++)); do list+=("n$n=127.0.0.1:$((peer_base + n))"); done
+  for ((n = 1; n <= size; n++)); do list+=("n$n=127.0.0.1:$((peer_base + n))"); done
   (IFS=,; say "${list[*]}")
 }
 
@@ -142,7 +146,7 @@ kill_node() { signal_node KILL "$1"; }
 # Runs `with_node` for every node at the same time; fails when one of them fails.
 for_all() {
   local n status=0 jobs=()
-  for ((n = 1; n <= $(size); n++)); do
+  for ((n = 1; n <= size; n++)); do
     with_node "$n" "$1" &
     jobs+=($!)
   done
@@ -152,7 +156,7 @@ for_all() {
 
 any_running() {
   local n
-  for ((n = 1; n <= $(size); n++)); do is_running "$n" && return 0; done
+  for ((n = 1; n <= size; n++)); do is_running "$n" && return 0; done
   return 1
 }
 
@@ -164,18 +168,17 @@ build() {
 }
 
 up() {
-  local wanted=${1:-} n have
-  have=$(size)
-  [[ -z $wanted ]] && wanted=$((have > 0 ? have : 3))
+  local wanted=${1:-$((size > 0 ? size : 3))} n
   [[ $wanted == 3 || $wanted == 5 ]] || fail 'a local cluster has 3 or 5 nodes'
-  ((have == 0 || have == wanted)) || fail "there is a cluster of $have nodes in $folder; ./cluster.sh wipe deletes it"
+  ((size == 0 || size == wanted)) || fail "there is a cluster of $size nodes in $folder; ./cluster.sh wipe deletes it"
   build
   mkdir -p "$folder"
-  say "$wanted" >"$folder/size"
+  size=$wanted
+  say "$size $http_base $peer_base" >"$folder/cluster"
   for_all start_node
-  for ((n = 1; n <= wanted; n++)); do wait_ready "$n"; done
-  say "$wanted nodes serve, any of them takes every call (API: $(url 1)/docs):"
-  for ((n = 1; n <= wanted; n++)); do say "  n$n  $(url "$n")"; done
+  for ((n = 1; n <= size; n++)); do wait_ready "$n"; done
+  say "$size nodes serve, any of them takes every call (API: $(url 1)/docs):"
+  for ((n = 1; n <= size; n++)); do say "  n$n  $(url "$n")"; done
   say 'Take a lock:'
   say "  curl --json '{\"ttlMs\": 30000}' $(url 1)/v1/locks/hello/acquire"
 }
@@ -195,11 +198,11 @@ down() {
 
 status() {
   local n rows=()
-  if (($(size) == 0)); then
+  if ((size == 0)); then
     say "no cluster in $folder; ./cluster.sh up starts one"
     return
   fi
-  for ((n = 1; n <= $(size); n++)); do
+  for ((n = 1; n <= size; n++)); do
     rows+=("n$n=$(url "$n")=$(is_running "$n" && echo alive || echo down)")
   done
   node "$root/scripts/cluster-status.mjs" "${rows[@]}"
@@ -211,7 +214,7 @@ logs() {
     tail -n 100 "$folder/n$1.log" 2>/dev/null || say "n$1 has no log yet"
     return
   fi
-  for ((n = 1; n <= $(size); n++)); do
+  for ((n = 1; n <= size; n++)); do
     say "==> n$n"
     tail -n 20 "$folder/n$n.log" 2>/dev/null || true
   done
@@ -221,18 +224,16 @@ logs() {
 wipe() {
   local n
   for_all stop_node
-  for ((n = 1; n <= $(size); n++)); do rm -rf "$folder/n$n" "$folder/n$n".{log,pid,lock}; done
-  rm -f "$folder/size"
+  for ((n = 1; n <= size; n++)); do rm -rf "$folder/n$n" "$folder/n$n".{log,pid,lock}; done
+  rm -f "$folder/cluster"
   rmdir "$folder" 2>/dev/null || true
   say "no cluster in $folder any more"
 }
 
 # The number of a node that exists.
 node_number() {
-  local have
-  have=$(size)
-  ((have > 0)) || fail "no cluster in $folder; ./cluster.sh up starts one"
-  [[ ${1:-} =~ ^n?([1-9])$ && ${BASH_REMATCH[1]} -le $have ]] || fail "which node? 1 to $have"
+  ((size > 0)) || fail "no cluster in $folder; ./cluster.sh up starts one"
+  [[ ${1:-} =~ ^n?([1-9])$ && ${BASH_REMATCH[1]} -le $size ]] || fail "which node? 1 to $size"
   say "${BASH_REMATCH[1]}"
 }
 

@@ -190,12 +190,18 @@ const given = new Set<number>()
 
 /** A port on which nobody listens, below those that the system gives to outgoing connections. */
 export async function freePort(): Promise<number> {
+  return (await freePortRange(1)) + 1
+}
+
+/** The port before `count` such ports in a row. */
+export async function freePortRange(count: number): Promise<number> {
   for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000)
-    if (!given.has(port) && (await isFree(port))) {
-      given.add(port)
-      return port
-    }
+    const base = 15_000 + Math.floor(Math.random() * 15_000)
+    const ports = Array.from({ length: count }, (_, n) => base + 1 + n)
+    const free = await Promise.all(ports.map(async (port) => !given.has(port) && (await isFree(port))))
+    if (!free.every(Boolean)) continue
+    for (const port of ports) given.add(port)
+    return base
   }
 }
 
