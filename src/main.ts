@@ -29,6 +29,8 @@ const frameBytesMax = 16 * 1024 * 1024
 const peerQueueBytesMax = 32 * 1024 * 1024
 const dialTimeoutMs = 2000
 const stopMs = 5000
+/** How long the last answers have to leave, and requests that are half sent may keep their connections. */
+const answersLeaveMs = 1000
 
 interface Parts {
   readonly log: FastifyBaseLogger
@@ -98,10 +100,12 @@ function onSignal(): void {
   if (running !== null) stop(running)
 }
 
-/** Every call is answered by the node before the server waits for those answers to leave. */
+/** Every call is answered by the node; then the server has only to let go of connections that nobody owes anything. */
 function stop({ log, node, server, wire }: Parts): void {
   log.info('stopping')
   node.stop(() => {
+    setInterval(() => server.server.closeIdleConnections(), 50)
+    setTimeout(() => server.server.closeAllConnections(), answersLeaveMs)
     Promise.all([server.close(), wire.close()]).then(() => {
       log.info('stopped')
       process.exit(0)

@@ -28,6 +28,9 @@ export const ofChanges: readonly ErrorCode[] = [
   'outcome_unknown',
 ]
 
+/** And what reads the table with these. */
+export const ofReads: readonly ErrorCode[] = ['no_leader', 'overloaded']
+
 export function documented({ tag, summary, answers, problems }: RouteNotes) {
   return { tags: [tag], summary, response: answers, problems: [...always, ...problems] }
 }

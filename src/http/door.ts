@@ -28,6 +28,8 @@ export interface Door {
   readonly peerAddresses: ReadonlyMap<NodeId, string>
   readonly log: FastifyBaseLogger
   readonly metrics: Metrics
+  /** Reads that wait for the others. */
+  readonly reads: { open: number }
 }
 
 export type App = FastifyInstance<

@@ -6,7 +6,7 @@ import { checkToken, listLocks, viewLock } from '../lockfsm/views.ts'
 import * as api from './api.ts'
 import { beginCall } from './client-call.ts'
 import { cursorOf, lockAfter } from './cursor.ts'
-import { documented, ofChanges } from './documented.ts'
+import { documented, ofChanges, ofReads } from './documented.ts'
 import { clusterTime } from './door.ts'
 import type { App, Door } from './door.ts'
 import type { ErrorCode } from './errors.ts'
@@ -128,7 +128,7 @@ function addLockReads(app: App, door: Door): void {
     tag: 'locks',
     summary: "Ask whether a token is still a holder's",
     answers: { 200: api.Checked },
-    problems: ['too_large', 'unsupported_media_type', 'no_leader'],
+    problems: ['too_large', 'unsupported_media_type', ...ofReads],
   })
   app.post(
     '/v1/locks/:lock/check',
@@ -151,7 +151,7 @@ function addLockReads(app: App, door: Door): void {
     tag: 'locks',
     summary: 'Who holds a lock, and who waits',
     answers: { 200: api.LockView },
-    problems: ['no_leader'],
+    problems: [...ofReads],
   })
   app.get('/v1/locks/:lock', { schema: { ...one, params, querystring: api.ReadQuery } }, ({ params, query }, reply) => {
     const name = asLockName(params.lock)
@@ -170,7 +170,7 @@ function addLockReads(app: App, door: Door): void {
     tag: 'locks',
     summary: 'The held or awaited locks in byte order',
     answers: { 200: api.LocksView },
-    problems: ['no_leader'],
+    problems: [...ofReads],
   })
   app.get('/v1/locks', { schema: { ...all, querystring: api.LocksQuery } }, (request, reply) => {
     const { query } = request

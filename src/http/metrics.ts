@@ -26,15 +26,22 @@ export class Meter {
   }
 }
 
+export interface MetricsSetup {
+  readonly node: ServedNode
+  readonly reads: { readonly open: number }
+  /** Adds the figures of the process and its event loop, which one server in a process can show. */
+  readonly withProcess: boolean
+}
+
 export class Metrics {
   readonly #registry = new Registry()
   readonly #meters = new Map<string, Meter>()
 
-  /** `withProcess`: adds the figures of the process and its event loop, which one server in a process can show. */
-  constructor(node: ServedNode, { withProcess }: { withProcess: boolean }) {
+  constructor({ node, reads, withProcess }: MetricsSetup) {
     if (withProcess) collectDefaultMetrics({ register: this.#registry })
     this.#registerCalls()
     for (const figure of figures) this.#registerFigure(node, figure)
+    this.#registerReads(reads)
     this.#registerPeers(node)
   }
 
@@ -91,6 +98,17 @@ export class Metrics {
         },
       })
     }
+  }
+
+  #registerReads(reads: { readonly open: number }): void {
+    new Gauge({
+      name: 'holdfast_reads_open',
+      help: 'Linearizable reads without an answer.',
+      registers: [this.#registry],
+      collect() {
+        this.set(reads.open)
+      },
+    })
   }
 
   #registerPeers(node: ServedNode): void {

@@ -3,7 +3,7 @@ import { asLockName, asRequestId, asSessionId } from '../ids.ts'
 import { viewRequest } from '../lockfsm/views.ts'
 import * as api from './api.ts'
 import { beginCall } from './client-call.ts'
-import { documented, ofChanges } from './documented.ts'
+import { documented, ofChanges, ofReads } from './documented.ts'
 import type { App, Door } from './door.ts'
 import { noBody } from './json-body.ts'
 import { beginRead } from './read.ts'
@@ -17,7 +17,7 @@ export function addRequestRoutes(app: App, door: Door): void {
     tag: 'requests',
     summary: 'What became of a request',
     answers: { 200: api.RequestView },
-    problems: ['no_leader', 'not_found'],
+    problems: [...ofReads, 'not_found'],
   })
   app.get(path, { schema: { ...read, params, querystring: api.RequestReadQuery } }, ({ params, query }, reply) => {
     const asked = namedBy(params, query)

@@ -32,7 +32,9 @@ const keepAliveProbeMs = 15_000
 
 export async function buildServer(node: ServedNode, setup: ServerSetup): Promise<App> {
   const { log, peerAddresses, withProcessMetrics } = setup
-  const door: Door = { node, log, peerAddresses, metrics: new Metrics(node, { withProcess: withProcessMetrics }) }
+  const reads = { open: 0 }
+  const metrics = new Metrics({ node, reads, withProcess: withProcessMetrics })
+  const door: Door = { node, log, peerAddresses, metrics, reads }
   const app = createApp(door)
   app.addSchema(Problem)
   readJsonBodies(app)

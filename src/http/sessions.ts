@@ -4,7 +4,7 @@ import { listSessions, viewSession } from '../lockfsm/views.ts'
 import * as api from './api.ts'
 import { beginCall } from './client-call.ts'
 import { cursorOf, sessionAfter } from './cursor.ts'
-import { documented, ofChanges } from './documented.ts'
+import { documented, ofChanges, ofReads } from './documented.ts'
 import { clusterTime } from './door.ts'
 import type { App, Door } from './door.ts'
 import { bodyMayBeAbsent, noBody } from './json-body.ts'
@@ -109,7 +109,7 @@ function addSessionReads(app: App, door: Door): void {
     tag: 'sessions',
     summary: 'What a session holds and awaits',
     answers: { 200: api.SessionView },
-    problems: ['no_leader', 'session_ended', 'session_unknown'],
+    problems: [...ofReads, 'session_ended', 'session_unknown'],
   })
   app.get(
     '/v1/sessions/:session',
@@ -133,7 +133,7 @@ function addSessionReads(app: App, door: Door): void {
     tag: 'sessions',
     summary: 'The living sessions in the order of their opening',
     answers: { 200: api.SessionsView },
-    problems: ['no_leader'],
+    problems: [...ofReads],
   })
   app.get('/v1/sessions', { schema: { ...all, querystring: api.SessionsQuery } }, ({ query }, reply) => {
     const page = { after: sessionAfter(query.cursor), limit: Number(query.limit ?? limits.pageDefault) }

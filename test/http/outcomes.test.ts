@@ -4,7 +4,8 @@ import { asIndex, asLockName, asRequestId, asSequence, asSessionId, asToken } fr
 import { createLog } from '../../src/http/log.ts'
 import type { Refusal } from '../../src/lockfsm/outcome.ts'
 import type { Answer } from '../../src/node/calls.ts'
-import { acquire, get, isProblem, lockPath, post, remove } from './calling.ts'
+import type { ReadRequest } from '../../src/node/read-rounds.ts'
+import { acquire, eventually, get, isProblem, lockPath, post, remove } from './calling.ts'
 import { serveReplica } from './one-member.ts'
 import type { ErrorCode } from '../../src/http/errors.ts'
 
@@ -120,6 +121,24 @@ t.test('a read that finds no leader says so', async (t) => {
   isProblem(t, await get(app, '/v1/locks/a'), 'no_leader')
   isProblem(t, await post(app, lockPath('a', 'check'), { token: 1 }), 'no_leader')
   t.equal((await get(app, '/v1/locks/a?consistency=stale')).status, 200)
+})
+
+t.test('reads that wait are bounded, and counted out again when they are answered', async (t) => {
+  const reads: ReadRequest[] = []
+  const busy = await serveReplica({ read: (request) => void reads.push(request) })
+  t.teardown(() => busy.close())
+  const asked = Array.from({ length: 10_000 }, () => get(busy, '/v1/locks/a'))
+  await eventually(() => (reads.length === 10_000 ? true : null))
+  isProblem(t, await get(busy, '/v1/locks/a'), 'overloaded')
+  t.equal((await get(busy, '/v1/locks/a?consistency=stale')).status, 200)
+  t.match((await get(busy, '/metrics')).text, /^holdfast_reads_open 10000$/m)
+  for (const [position, read] of reads.splice(0).entries()) {
+    if (position % 2 === 0) read.ready()
+    else read.noLeader()
+  }
+  const statuses = new Set((await Promise.all(asked)).map(({ status }) => status))
+  t.same(statuses, new Set([200, 503]))
+  t.match((await get(busy, '/metrics')).text, /^holdfast_reads_open 0$/m)
 })
 
 t.test('a transfer that is not seen to happen is an unknown outcome', async (t) => {
