@@ -1,6 +1,6 @@
 // `cluster.sh` as a user runs it: from another folder, with ports and data of its own.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -101,6 +101,9 @@ t.test(
 
 t.test('a node that cannot start shows why', async (t) => {
   await run('stop', '3')
+  // A number that was given to another process since is not taken for the node.
+  writeFileSync(join(folder, 'n3.pid'), String(process.pid))
+  t.match((await run('kill', '3')).out, /n3 is down/)
   // The other nodes dial it, of course.
   const occupant = createServer((socket) => socket.destroy()).listen(peerBase + 3, '127.0.0.1')
   await new Promise((resolve) => occupant.once('listening', resolve))

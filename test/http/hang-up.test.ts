@@ -158,6 +158,27 @@ t.test('H14 a request behind one whose client goes away is never begun', async (
   other.destroy()
 })
 
+t.test('a request that comes while the server closes is answered in the usual form', async (t) => {
+  const { app, port, call } = await serveCalls(t)
+  const socket = await open(port)
+  socket.write(wait)
+  const first = await call(0)
+  const closing = app.close()
+  const received: Buffer[] = []
+  socket.on('data', (bytes: Buffer) => received.push(bytes))
+  await eventually(() => (app.server.listening ? null : true))
+  const arrived = once(app.server, 'request')
+  socket.write('GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n')
+  await arrived
+  first.request.answer(granted)
+  await once(socket, 'close')
+  await closing
+  const all = Buffer.concat(received).toString()
+  const [one, two] = all.split(/(?=HTTP\/1.1 404)/)
+  t.equal(parseAnswer(Buffer.from(one ?? '')).status, 200)
+  isProblem(t, parseAnswer(Buffer.from(two ?? '')), 'not_found')
+})
+
 t.test('a connection that sends hundreds of requests behind one that waits is closed', async (t) => {
   const { port, call } = await serveCalls(t)
   const socket = await open(port)
