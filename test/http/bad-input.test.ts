@@ -54,7 +54,7 @@ const bodies: readonly (readonly [what: string, field: string, body: unknown])[]
   ['a body that is a number', 'body', '1'],
   ['malformed JSON', 'body', '{"waitMs": }'],
   ['JSON that is cut off', 'body', '{"waitMs": 1'],
-  ['bytes that are not UTF-8', 'body', new Uint8Array([0x7b, 0x22, 0x61, 0xff, 0x22, 0x7d])],
+  ['bytes that are not UTF-8', 'body', Buffer.from('{"owner": "\xff"}', 'latin1')],
 ]
 
 t.test('every body that makes no sense is refused, naming the field', async (t) => {
@@ -169,7 +169,7 @@ const others: readonly (readonly [what: string, code: ErrorCode, field: string |
     'a cursor of another list',
     'invalid_request',
     'cursor',
-    { method: 'GET', url: `/v1/sessions?cursor=${Buffer.from('l:a').toString('base64url')}` },
+    { method: 'GET', url: `/v1/locks?cursor=${Buffer.from('s:7').toString('base64url')}` },
   ],
   [
     'a cursor with a name that is none',
