@@ -1,10 +1,16 @@
 // Who and what a cluster does not let in, and with which word it ends a process that must not take part.
 import { rmSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
 import { exitCodes } from '../../src/exit-codes.ts'
 import type { Ending } from '../../src/exit-codes.ts'
+import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
+import { defaultLimits } from '../../src/lockfsm/state.ts'
+import { FoundingFile } from '../../src/storage/founding-store.ts'
+import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
 import { call, lockUrl, tokenIn } from '../support/cluster-client.ts'
 import { ClusterNode, freePort, ProcessCluster, until } from '../support/cluster-processes.ts'
 
@@ -70,8 +76,7 @@ t.test('garbage on the peer port closes the connection with one line in the log,
 })
 
 t.test('H27 a node whose disk was wiped is a stranger: it ends, and the others go on', async (t) => {
-  const [wiped] = await cluster.followers()
-  if (wiped === undefined) throw new Error('there are followers')
+  const wiped = n2
   await wiped.kill()
   rmSync(wiped.folder, { recursive: true })
   wiped.start()
@@ -82,18 +87,37 @@ t.test('H27 a node whose disk was wiped is a stranger: it ends, and the others g
 })
 
 t.test('a node of another cluster is refused by name, and serves nothing here', async (t) => {
-  const other = await ProcessCluster.start(t, 3)
-  const [visitor] = await other.followers()
-  if (visitor === undefined) throw new Error('there are followers')
-  await visitor.kill()
-  const host = cluster.nodes.find((node) => node.id !== visitor.id)
-  if (host === undefined) throw new Error('there are three nodes')
-  // As if somebody had given it the addresses of this cluster.
-  visitor.start({ members: cluster.members, 'peer-listen': `127.0.0.1:${visitor.place.peerPort}` })
+  const visitor = doubleOf(n3, 'visitor')
+  await foundElsewhere(visitor)
+  await n3.kill()
+  visitor.start()
   await until('the refusal is in the log', async () => visitor.log.includes('foreign_cluster'))
   t.equal((await call(`${visitor.url}/readyz`, { method: 'GET' })).status, 503)
   t.equal((await call(lockUrl(visitor.url, 'a', 'acquire'), { body: {} })).body['code'], 'no_leader')
+  await visitor.kill()
 })
+
+/** Gives the node data of a cluster that was founded by members of the same names. */
+async function foundElsewhere(node: ClusterNode): Promise<void> {
+  const members = cluster.nodes.map(({ id }, number) => ({
+    id: asNodeId(id),
+    incarnation: asIncarnation(String(number).repeat(32)),
+  }))
+  const incarnation = members.find(({ id }) => id === node.id)?.incarnation ?? asIncarnation('')
+  const store = await openLevelLogStore(join(node.folder, 'log'))
+  const founding = new FoundingFile(join(node.folder, 'founding'))
+  const meta = { node: asNodeId(node.id), incarnation, run: asRun(1) }
+  const written = promisify(store.write.bind(store))
+  const nothing = { hardState: null, truncateFrom: null, entries: [] }
+  await written({ ...nothing, meta: { ...meta, founded: false } })
+  await promisify(founding.write.bind(founding))({
+    clusterId: asClusterId('f'.repeat(32)),
+    members,
+    limits: { ...defaultLimits },
+  })
+  await written({ ...nothing, meta: { ...meta, founded: true } })
+  await store.close()
+}
 
 function linesAbout(node: ClusterNode): number {
   return node.log.split('\n').filter((line) => line.includes('not ours')).length

@@ -1,3 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { call, lockUrl, tokenIn } from '../support/cluster-client.ts'
 import type { HttpAnswer } from '../support/cluster-client.ts'
@@ -5,6 +10,7 @@ import { ProcessCluster, until } from '../support/cluster-processes.ts'
 import type { ClusterNode } from '../support/cluster-processes.ts'
 
 const cluster = await ProcessCluster.start(t, 3)
+const holderProgram = resolve(fileURLToPath(import.meta.url), '../../support/cluster-holder.js')
 
 const acquire = (node: ClusterNode, lock: string, body: object = {}): Promise<HttpAnswer> =>
   call(lockUrl(node.url, lock, 'acquire'), { body })
@@ -96,4 +102,38 @@ t.test('leadership is handed over on request, at whichever node', async (t) => {
   })
   t.same(answer.body, { leader: to.id })
   t.equal((await cluster.leader()).id, to.id)
+})
+
+t.test('a holder that is paused past its TTL has lost the lock, and is told so at everything it tries', async (t) => {
+  const [a, b, c] = cluster.nodes
+  if (a === undefined || b === undefined || c === undefined) throw new Error('there are three nodes')
+  const ttlMs = 2000
+  const holder = spawn(process.execPath, [holderProgram, a.url, 'paused-holder', String(ttlMs)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => holder.kill('SIGKILL'))
+  const lines = createInterface(holder.stdout)[Symbol.asyncIterator]()
+  const heard = async (): Promise<unknown> => JSON.parse((await lines.next()).value ?? 'null')
+
+  const { held } = (await heard()) as { readonly held: number }
+  // It keeps the lock for longer than its TTL while it runs.
+  t.equal(
+    (await call(lockUrl(b.url, 'paused-holder', 'acquire'), { body: { waitMs: 2 * ttlMs } })).body['code'],
+    'wait_timeout',
+  )
+  const next = call(lockUrl(b.url, 'paused-holder', 'acquire'), { body: { waitMs: 60_000 } })
+  holder.kill('SIGSTOP')
+  const token = tokenIn(await next)
+  t.ok(token > held)
+  const checked = await call(lockUrl(c.url, 'paused-holder', 'check'), { body: { token: held } })
+  t.equal(checked.body['valid'], false)
+  t.equal((await call(lockUrl(c.url, 'paused-holder', 'check'), { body: { token } })).body['valid'], true)
+
+  const exited = once(holder, 'exit')
+  holder.kill('SIGCONT')
+  t.same(await heard(), { lost: 'session_ended' })
+  t.same(await heard(), { released: 412, code: 'token_stale', endedBy: 'expired' })
+  t.same(await exited, [0, null])
+  // It took nothing from the holder of now.
+  t.equal((await call(lockUrl(a.url, 'paused-holder', 'release'), { body: { token } })).status, 200)
 })
