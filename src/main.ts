@@ -2,6 +2,7 @@
 // end. Order at the start: the stores are opened, clients are listened to (they are told that nothing is served yet), and
 // only then do the peers hear of this node. Whatever ends the process otherwise than a stop leaves one clear last line
 // on stderr and an exit code of its own (exit-codes.ts).
+import { lookup } from 'node:dns/promises'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { addressText, ConfigError, readConfig, usage } from './config.ts'
@@ -29,6 +30,7 @@ const frameBytesMax = 16 * 1024 * 1024
 const peerQueueBytesMax = 32 * 1024 * 1024
 const dialTimeoutMs = 2000
 const stopMs = 5000
+const sameSignalMs = 200
 /** How long the last answers have to leave, and requests that are half sent may keep their connections. */
 const answersLeaveMs = 1000
 
@@ -41,18 +43,18 @@ interface Parts {
 
 /** null until everything is built. */
 let running: Parts | null = null
-let isStopping = false
+let stoppingSince = -Infinity
 
 if (process.argv.includes('--help')) {
   process.stdout.write(`${usage()}\n`)
 } else {
-  process.on('uncaughtException', (error) => end('bug', textOf(error)))
-  process.on('unhandledRejection', (reason) => end('bug', textOf(reason)))
+  process.on('uncaughtException', endAsBug)
+  process.on('unhandledRejection', endAsBug)
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   start().then((parts) => {
     running = parts
-    if (isStopping) stop(parts)
+    if (stoppingSince > -Infinity) stop(parts)
   }, endBecause)
 }
 
@@ -75,7 +77,9 @@ async function start(): Promise<Parts> {
   const node = new HoldfastNode(nodeSetup(config), { host, wire, store, foundingStore })
   const peerAddresses = new Map([...config.members].map(([id, address]) => [id, addressText(address)]))
   const server = await buildServer(node, { log, peerAddresses, withProcessMetrics: true })
-  await server.listen(config.http)
+  // By number: a name may stand for several addresses, and each would be another server.
+  const { address } = await lookup(config.http.host)
+  await server.listen({ host: address, port: config.http.port })
   log.info({ http: config.httpUrl, peers: addressText(config.peerListen), data: config.dataFolder }, 'started')
   node.start()
   return { log, node, server, wire }
@@ -92,10 +96,13 @@ function nodeSetup(config: Config): NodeSetup {
   }
 }
 
-/** The first signal asks for an orderly stop, the second ends the process at once. */
+/** The first signal asks for an orderly stop, another ends the process at once. */
 function onSignal(): void {
-  if (isStopping) end('stop_cut_short', 'stopped by a second signal')
-  isStopping = true
+  const now = performance.now()
+  // A terminal, or a supervisor, may tell the process as well as its group: that is one signal.
+  if (now - stoppingSince < sameSignalMs) return
+  if (stoppingSince > -Infinity) end('stop_cut_short', 'stopped by a second signal')
+  stoppingSince = now
   setTimeout(() => end('stop_cut_short', `the stop took longer than ${stopMs} ms`), stopMs)
   if (running !== null) stop(running)
 }
@@ -121,20 +128,25 @@ function endBecause(error: unknown): never {
   if (error instanceof NewerFormatError) end('newer_format', error.message)
   if (error instanceof DamagedError) end('damaged', error.message)
   if (code === 'EADDRINUSE')
-    end('address_in_use', `${textOf(error, 'message')}. Stop who listens there, or give this node another address`)
+    end('address_in_use', `${textOf(error)}. Stop who listens there, or give this node another address`)
   // Codes of the system and of LevelDB; any other error is our own.
-  if (/^(E[A-Z]+|LEVEL_[A-Z_]+)$/.test(code)) end('cannot_start', textOf(error, 'message'))
+  if (/^(E[A-Z]+|LEVEL_[A-Z_]+)$/.test(code)) end('cannot_start', textOf(error))
+  endAsBug(error)
+}
+
+/** Where it happened stands above the last line. */
+function endAsBug(error: unknown): never {
+  if (error instanceof Error) process.stderr.write(`${error.stack}\n`)
   end('bug', textOf(error))
 }
 
-/** The last line of the process. */
+/** Writes the last line of the process. */
 function end(ending: Ending, message: string): never {
-  process.stderr.write(`holdfast: ${ending}: ${message}\n`)
+  process.stderr.write(`holdfast: ${ending}: ${message.replaceAll('\n', ' ')}\n`)
   process.exit(exitCodes[ending].code)
 }
 
-function textOf(error: unknown, part: 'message' | 'stack' = 'stack'): string {
+function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
-  return part === 'message' ? `${error.message}${cause}` : (error.stack ?? error.message)
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
 }

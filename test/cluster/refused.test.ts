@@ -97,6 +97,13 @@ t.test('a node of another cluster is refused by name, and serves nothing here', 
   await visitor.kill()
 })
 
+t.test('a node whose data contradicts itself ends instead of voting with it', async (t) => {
+  rmSync(join(n3.folder, 'founding'))
+  n3.start()
+  await endsAs(t, n3, 'damaged')
+  t.match(n3.log, /the founding file is missing/)
+})
+
 /** Gives the node data of a cluster that was founded by members of the same names. */
 async function foundElsewhere(node: ClusterNode): Promise<void> {
   const members = cluster.nodes.map(({ id }, number) => ({

@@ -69,8 +69,11 @@ t.test('a second signal ends a stop that takes its time, with a code of its own'
   for (const node of cluster.nodes) if (node !== leader) node.signal('SIGSTOP')
   leader.signal('SIGTERM')
   await until('it stops', async () => /"msg":"stopping"/.test(leader.log))
+  // What comes at the same moment is taken for the same signal.
   leader.signal('SIGTERM')
+  const insisting = setInterval(() => leader.signal('SIGTERM'), 100)
   t.equal(await leader.exited(), exitCodes.stop_cut_short.code)
+  clearInterval(insisting)
   t.match(leader.log.trimEnd().split('\n').at(-1), /^holdfast: stop_cut_short: .*second signal/)
   for (const node of cluster.nodes) if (node !== leader) node.signal('SIGCONT')
 })
