@@ -38,6 +38,15 @@ t.test('a lock is taken and released at every node, and tokens grow whichever is
   }
 })
 
+t.test('the figures of the process and of its event loop stand beside those of the node', async (t) => {
+  const [node] = cluster.nodes
+  const { text } = await call(`${node?.url}/metrics`, { method: 'GET' })
+  for (const name of ['process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds', 'holdfast_log_writes_total']) {
+    t.match(text, new RegExp(`^${name} [0-9.e-]+$`, 'm'))
+  }
+  t.match(text, /^holdfast_peer_connected\{peer="n2"\} 1$/m)
+})
+
 t.test('a killed leader takes no wait with it: who queued at another node gets the lock', async (t) => {
   const killed = await cluster.leader()
   const [asked, other] = await cluster.followers()

@@ -4,6 +4,8 @@ import { Agent, request } from 'node:http'
 
 export interface HttpAnswer {
   readonly status: number
+  /** What was sent, and what it is as JSON; empty for anything else. */
+  readonly text: string
   readonly body: Readonly<Record<string, unknown>>
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
 }
@@ -24,9 +26,9 @@ export function call(
   url: string,
   { method = 'POST', body, timeoutMs = 60_000, signal }: HttpCall = {},
 ): Promise<HttpAnswer> {
-  const text = body === undefined ? '' : JSON.stringify(body)
+  const sentText = body === undefined ? '' : JSON.stringify(body)
   const headers =
-    body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
+    body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sentText) }
   return new Promise((resolve, reject) => {
     const sent = request(
       url,
@@ -36,15 +38,20 @@ export function call(
         answer.on('data', (chunk: Buffer) => chunks.push(chunk))
         answer.on('error', reject)
         answer.on('end', () => {
-          const received = Buffer.concat(chunks).toString()
+          const text = Buffer.concat(chunks).toString()
           const isJson = /json/.test(answer.headers['content-type'] ?? '')
-          resolve({ status: answer.statusCode ?? 0, body: isJson ? JSON.parse(received) : {}, headers: answer.headers })
+          resolve({
+            status: answer.statusCode ?? 0,
+            text,
+            body: isJson ? JSON.parse(text) : {},
+            headers: answer.headers,
+          })
         })
       },
     )
     sent.on('timeout', () => sent.destroy(new Error(`no answer from ${url} within ${timeoutMs} ms`)))
     sent.on('error', reject)
-    sent.end(text)
+    sent.end(sentText)
   })
 }
 
