@@ -1,0 +1,315 @@
+// The verbs of golden scripts. Before the first verb that needs a world, `cluster`, `stored` and `options` say how it begins.
+//
+//   cluster 3                     members n1 n2 n3; later ones have more patience (timeouts 500, 667, 833 ms)
+//   patience n2 0.1               its timeouts: 0 is the shortest, 1 the longest
+//   stored n1 term 6 log 1x3 4    what its disk holds; `2..9x10` are ten entries each of terms 2 to 9
+//   options windowBytesMax 500
+//   trace messages disk applies   what is shown besides roles, reads and refusals; `trace` alone: nothing more
+//   network 5; disk n1 20; disk all hang
+//   run 500; run until leader; run until quiet     the world lives by itself
+//   load 10; load off             proposes to the leader every so many ms while the world runs
+//   elapse n1                     only its timeout passes
+//   hold n1->n2; free n1-n2       links that only the script moves; `n1` is all its links, `all` is all
+//   deliver n1->n2 [count] [kind]; drop ...; repeat ...; newest n1->n2; queue
+//   cut n1-n2; heal all
+//   write n1 [count]              completes writes of a disk that hangs
+//   crash n1 [durable writes]; restart n1; stall n1; resume n1; gone n2 n1; connected n2 n1 [restarted]
+//   propose n1 x y x*20; read n1 7; transfer n1 [n2]; tick n1; wait 100
+//   status [n1 ..]; times; count [kind]
+import { assert } from '../../src/assert.ts'
+import { asClusterTime, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
+import type { NodeId } from '../../src/ids.ts'
+import type { Entry } from '../../src/raft/entry.ts'
+import type { RaftOptions } from '../../src/raft/state.ts'
+import { wakeAt } from '../../src/raft/step.ts'
+import { startWriting } from './raft-disk.ts'
+import { cutLink, linkName, take } from './raft-network.ts'
+import type { Flight, Link } from './raft-network.ts'
+import { printMember, printMessage } from './raft-print.ts'
+import { run } from './raft-run.ts'
+import {
+  completeWrite,
+  crash,
+  createWorld,
+  deliver,
+  give,
+  memberOf,
+  newestLeader,
+  restart,
+  resume,
+} from './raft-world.ts'
+import type { Member, World, WorldEvent } from './raft-world.ts'
+
+export interface Scene {
+  setup: { id: NodeId; patience: number; term: number; votedFor: NodeId | null; entries: Entry[] }[]
+  options: Partial<Record<keyof RaftOptions, number>>
+  world: World | null
+  readonly traces: Set<string>
+  /** Messages sent since `count` was last asked, by kind. */
+  readonly counts: Map<string, number>
+  /** What the command under way has shown. */
+  readonly lines: string[]
+  startedAt: number
+  readonly watch: (event: WorldEvent) => void
+}
+
+type Verb = (scene: Scene, words: readonly string[]) => void
+
+export const verbs: Readonly<Record<string, Verb>> = {
+  // ---- how it begins
+  cluster(scene, [count]) {
+    scene.setup = Array.from({ length: Number(count) }, (_, position) => {
+      const stored = { term: 0, votedFor: null, entries: [] }
+      return { ...stored, id: asNodeId(`n${position + 1}`), patience: position / Number(count) }
+    })
+  },
+  patience(scene, [name, value]) {
+    setupOf(scene, name).patience = Number(value)
+  },
+  stored(scene, [name, ...words]) {
+    const member = setupOf(scene, name)
+    const log = words.indexOf('log')
+    member.term = Number(words[words.indexOf('term') + 1])
+    if (words.includes('vote')) member.votedFor = asNodeId(words[words.indexOf('vote') + 1] ?? '')
+    if (log >= 0) member.entries = entriesOfTerms(words.slice(log + 1).flatMap(termsOf))
+  },
+  options(scene, [name, value]) {
+    scene.options = { ...scene.options, [name ?? '']: Number(value) }
+  },
+  trace(scene, names) {
+    scene.traces.clear()
+    for (const name of names) scene.traces.add(name)
+  },
+
+  // ---- time
+  network(scene, [latency]) {
+    worldOf(scene).network.latencyMs = Number(latency)
+  },
+  disk(scene, [name, latency]) {
+    const world = worldOf(scene)
+    for (const member of membersOf(world, name)) {
+      member.disk.latencyMs = latency === 'hang' ? null : Number(latency)
+      if (latency === 'hang') member.disk.writing = null
+      startWriting(member.disk, world.now)
+    }
+  },
+  run(scene, [word, what, limit]) {
+    const world = worldOf(scene)
+    if (word !== 'until') {
+      run(world, world.now + Number(word))
+      return
+    }
+    const end = world.now + Number(limit ?? 10_000)
+    const isEnough = what === 'leader' ? () => hasServingLeader(world) : () => isQuiet(world)
+    if (!run(world, end, isEnough)) scene.lines.push(`no ${what} within ${end - scene.startedAt} ms`)
+  },
+  load(scene, [interval]) {
+    const world = worldOf(scene)
+    const everyMs = Number(interval)
+    world.timer = interval === 'off' ? null : { everyMs, dueAt: world.now, act: () => proposeToLeader(world) }
+  },
+  wait(scene, [ms]) {
+    worldOf(scene).now += Number(ms)
+  },
+  tick(scene, [name]) {
+    const world = worldOf(scene)
+    give(world, one(world, name), { kind: 'tick' })
+  },
+  elapse(scene, [name]) {
+    const world = worldOf(scene)
+    const member = one(world, name)
+    assert(member.state.role.kind !== 'leader', 'only who does not lead has an election timeout')
+    member.clockAhead = Math.max(member.clockAhead, wakeAt(member.state) - world.now)
+    give(world, member, { kind: 'tick' })
+  },
+
+  // ---- links
+  hold(scene, words) {
+    for (const link of linksOf(worldOf(scene), words)) worldOf(scene).network.held.add(linkName(link))
+  },
+  free(scene, words) {
+    for (const link of linksOf(worldOf(scene), words)) worldOf(scene).network.held.delete(linkName(link))
+  },
+  cut(scene, words) {
+    for (const link of linksOf(worldOf(scene), words)) cutLink(worldOf(scene).network, link)
+  },
+  heal(scene, words) {
+    for (const link of linksOf(worldOf(scene), words)) worldOf(scene).network.cut.delete(linkName(link))
+  },
+  deliver(scene, words) {
+    arrive(worldOf(scene), queued(worldOf(scene), words), false)
+  },
+  repeat(scene, words) {
+    arrive(worldOf(scene), queued(worldOf(scene), words), true)
+  },
+  newest(scene, words) {
+    arrive(worldOf(scene), queued(worldOf(scene), words).slice(-1), false)
+  },
+  drop(scene, words) {
+    for (const flight of queued(worldOf(scene), words)) take(worldOf(scene).network, flight)
+  },
+  queue(scene, words) {
+    const waiting = queued(worldOf(scene), words.length === 0 ? ['all'] : words)
+    for (const { from, to, message } of waiting) scene.lines.push(`${from} -> ${to} ${printMessage(message)}`)
+  },
+
+  // ---- processes and disks
+  write(scene, [name, count]) {
+    const world = worldOf(scene)
+    for (const member of membersOf(world, name)) {
+      completeWrite(world, member, count === undefined ? member.disk.queue.length : Number(count))
+      give(world, member, { kind: 'tick' })
+    }
+  },
+  crash(scene, [name, durable]) {
+    for (const member of membersOf(worldOf(scene), name)) crash(worldOf(scene), member, Number(durable ?? 0))
+  },
+  restart(scene, [name]) {
+    for (const member of membersOf(worldOf(scene), name)) restart(worldOf(scene), member, { dropOldFrames: true })
+  },
+  stall(scene, [name]) {
+    for (const member of membersOf(worldOf(scene), name)) member.isStalled = true
+  },
+  resume(scene, [name]) {
+    for (const member of membersOf(worldOf(scene), name)) resume(worldOf(scene), member)
+  },
+  gone(scene, [name, peer]) {
+    const world = worldOf(scene)
+    give(world, one(world, name), { kind: 'peerGone', peer: one(world, peer).id })
+  },
+  connected(scene, [name, peer, restarted]) {
+    const world = worldOf(scene)
+    give(world, one(world, name), { kind: 'peerConnected', peer: one(world, peer).id, restarted: restarted === 'restarted' })
+  },
+
+  // ---- what clients and operators ask for
+  propose(scene, [name, ...payloads]) {
+    const world = worldOf(scene)
+    const member = one(world, name)
+    for (const word of payloads) {
+      const [payload = '', count = '1'] = word.split('*')
+      for (let copy = 0; copy < Number(count); copy++) give(world, member, proposal(payload))
+    }
+    give(world, member, { kind: 'tick' })
+  },
+  read(scene, [name, id]) {
+    const world = worldOf(scene)
+    give(world, one(world, name), { kind: 'read', id: Number(id) })
+    give(world, one(world, name), { kind: 'tick' })
+  },
+  transfer(scene, [name, to]) {
+    const world = worldOf(scene)
+    give(world, one(world, name), { kind: 'transferLeadership', to: to === undefined ? null : asNodeId(to) })
+  },
+
+  // ---- what can be looked at
+  status(scene, words) {
+    const world = worldOf(scene)
+    for (const member of words.length === 0 ? world.members : words.map((name) => one(world, name))) {
+      scene.lines.push(printMember(member))
+    }
+  },
+  times(scene) {
+    for (const { id, log } of worldOf(scene).members) scene.lines.push(`${id} cluster time ${log.entries.at(-1)?.time ?? 0}`)
+  },
+  count(scene, kinds) {
+    for (const kind of kinds.length > 0 ? kinds : [...scene.counts.keys()].sort()) {
+      scene.lines.push(`${kind} ${scene.counts.get(kind) ?? 0}`)
+    }
+    scene.counts.clear()
+  },
+}
+
+function worldOf(scene: Scene): World {
+  scene.world ??= createWorld({
+    members: scene.setup.map(({ id, patience, term, votedFor, entries }) => {
+      return { id, random: () => patience, stored: { term: asTerm(term), votedFor, entries } }
+    }),
+    options: scene.options as Partial<RaftOptions>,
+    networkMs: 1,
+    diskMs: 1,
+    watch: scene.watch,
+  })
+  return scene.world
+}
+
+function setupOf(scene: Scene, name: string | undefined): Scene['setup'][number] {
+  assert(scene.world === null, 'the world has begun')
+  const member = scene.setup.find(({ id }) => id === name)
+  assert(member !== undefined, `${name} is a member`)
+  return member
+}
+
+function one(world: World, name: string | undefined): Member {
+  return memberOf(world, asNodeId(name ?? ''))
+}
+
+function membersOf(world: World, name: string | undefined): readonly Member[] {
+  return name === 'all' ? world.members : [one(world, name)]
+}
+
+function termsOf(word: string): number[] {
+  const [terms = '', count = '1'] = word.split('x')
+  const [first = 0, last = first] = terms.split('..').map(Number)
+  const ascending = Array.from({ length: last - first + 1 }, (_, position) => first + position)
+  return ascending.flatMap((term) => Array.from({ length: Number(count) }, () => term))
+}
+
+/** Entries found on a disk at the beginning: an entry of the same term and index is the same everywhere. */
+function entriesOfTerms(terms: readonly number[]): Entry[] {
+  return terms.map((term, position) => {
+    return { index: asIndex(position + 1), term: asTerm(term), time: asClusterTime(0), payload: new Uint8Array(0) }
+  })
+}
+
+function proposal(payload: string): { kind: 'propose'; payload: Uint8Array; exempt: boolean } {
+  return { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), exempt: false }
+}
+
+function proposeToLeader(world: World): void {
+  const leader = newestLeader(world)
+  if (leader !== null) give(world, leader, proposal('x'))
+}
+
+function hasServingLeader(world: World): boolean {
+  const leader = newestLeader(world)
+  return leader?.state.role.kind === 'leader' && leader.state.commitIndex >= leader.state.role.termStart
+}
+
+/** Nothing under way but heartbeats, and everybody who runs has applied what the leader has. */
+function isQuiet(world: World): boolean {
+  const leader = newestLeader(world)
+  if (leader === null || world.members.some(({ disk }) => disk.queue.length > 0)) return false
+  const { lastIndex } = leader.state.log
+  return world.members.every(({ isUp, appliedIndex }) => !isUp || appliedIndex === lastIndex)
+}
+
+/** `n1->n2`, `n1-n2` (both ways), `n1` (all its links) or `all`; words that name no link are left out. */
+function linksOf(world: World, words: readonly string[]): Link[] {
+  const ids = world.members.map(({ id }) => id)
+  const all = ids.flatMap((from) => ids.filter((to) => to !== from).map((to) => ({ from, to })))
+  return all.filter(({ from, to }) =>
+    words.some((word) => {
+      if (word === 'all' || word === `${from}->${to}` || word === `${from}-${to}` || word === `${to}-${from}`) return true
+      return word === from || word === to
+    }),
+  )
+}
+
+/** The messages on the links that the words name, oldest first: `[count] [kind]` narrow the choice. */
+function queued(world: World, words: readonly string[]): Flight[] {
+  const links = new Set(linksOf(world, words).map(linkName))
+  const kind = words.find((word) => /^[a-z]+[A-Z]/.test(word))
+  const count = words.find((word) => /^\d+$/.test(word))
+  const flights = world.network.flights.filter((flight) => links.has(linkName(flight)))
+  const ofKind = kind === undefined ? flights : flights.filter(({ message }) => message.kind === kind)
+  return count === undefined ? ofKind : ofKind.slice(0, Number(count))
+}
+
+/** The receivers' turns end when everything chosen has arrived. */
+function arrive(world: World, flights: readonly Flight[], keep: boolean): void {
+  for (const flight of flights) deliver(world, flight, keep)
+  for (const member of world.members) {
+    if (flights.some(({ to }) => to === member.id)) give(world, member, { kind: 'tick' })
+  }
+}
