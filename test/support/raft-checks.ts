@@ -163,12 +163,20 @@ function checkCommit(history: History, member: Observed, disks: readonly Disk[])
   }
 }
 
-/** What a leader believes a peer to have, the peer's disk has had. */
+/** What a leader believes a peer to have is on the peer's disk, until that hears of a later term (RAFT 2.15). */
 export function checkMatch(leader: Observed, peer: NodeId, disk: Disk): void {
-  if (leader.state.role.kind !== 'leader') return
-  const match = leader.state.role.progress.get(peer)?.matchIndex ?? asIndex(0)
-  const prefix = prefixAt(leader.log, match)
-  assert(prefix === emptyPrefix || (prefix !== null && disk.everDurable.has(prefix)), `${peer} does not have ${match}`)
+  const { currentTerm, role } = leader.state
+  if (role.kind !== 'leader' || disk.hardState.currentTerm > currentTerm) return
+  const match = role.progress.get(peer)?.matchIndex ?? asIndex(0)
+  assert(prefixAt(disk.log, match) === prefixAt(leader.log, match), `${leader.id} believes that ${peer} has ${match}`)
+}
+
+/** After a write that dropped entries: what was ever committed is durable on a majority for ever (RAFT 2.6). */
+export function checkStillDurable(history: History, disks: readonly Disk[]): void {
+  const committed = asIndex(history.committed.length)
+  const prefix = history.committed.at(-1) ?? emptyPrefix
+  const durableOn = disks.filter((disk) => prefixAt(disk.log, committed) === prefix).length
+  assert(durableOn >= majority(disks.length), `committed entry ${committed} is durable on ${durableOn} disks only`)
 }
 
 export function checkApply(member: Observed, effect: Apply, applied: number): void {

@@ -21,6 +21,7 @@ import {
   checkPersist,
   checkRead,
   checkSent,
+  checkStillDurable,
   createHistory,
   promisedPrefix,
   reckonTime,
@@ -206,11 +207,25 @@ export function deliver(world: World, flight: Flight, keep = false): void {
 
 /** The oldest `count` writes become durable together, and the process hears of it. */
 export function completeWrite(world: World, member: Member, count: number): void {
-  const io = completeWrites(member.disk, world.history.names, count)
+  const io = writeToDisk(world, member, count)
   if (io === null) return
   world.watch({ kind: 'written', member, io })
   give(world, member, { kind: 'persisted', io })
   startWriting(member.disk, world.now)
+}
+
+function writeToDisk(world: World, member: Member, count: number): Io | null {
+  const drops = member.disk.queue.slice(0, count).some(({ truncateFrom }) => truncateFrom !== null)
+  const io = completeWrites(member.disk, world.history.names, count)
+  if (drops) checkDisks(world)
+  return io
+}
+
+function checkDisks(world: World): void {
+  checkStillDurable(world.history, world.members.map(({ disk }) => disk))
+  for (const leader of world.members) {
+    for (const { id, disk } of world.members) if (leader.isUp && id !== leader.id) checkMatch(leader, id, disk)
+  }
 }
 
 /** Answers the oldest `loadEntries`, from the disk as it is now. */
@@ -231,7 +246,7 @@ export function completeLoad(world: World, member: Member): void {
 
 /** The process ends. Of the writes under way the oldest `durable` were done, without its knowing. */
 export function crash(world: World, member: Member, durable = 0): void {
-  completeWrites(member.disk, world.history.names, Math.min(durable, member.disk.queue.length))
+  writeToDisk(world, member, Math.min(durable, member.disk.queue.length))
   for (const queue of [member.disk.queue, member.outbox, member.loads, member.inbox]) queue.length = 0
   member.isUp = false
   member.isStalled = false
