@@ -12,10 +12,10 @@ export interface Progress {
   matchIndex: Index
   nextIndex: Index
   /** Appends that carried entries and are not acknowledged, oldest first. */
-  readonly inflight: { readonly lastIndex: Index; readonly bytes: number }[]
+  readonly inflight: SentAppend[]
   inflightBytes: number
-  /** In `probe`: an append is out and neither its answer nor the next heartbeat round has come. */
-  probeOut: boolean
+  /** In `probe`: the append that is out, until its answer or the next heartbeat round comes. */
+  probe: SentAppend | null
   /** Newest round and commit index that the member was told of. */
   roundSent: number
   commitSent: Index
@@ -26,6 +26,12 @@ export interface Progress {
   load: number | null
 }
 
+/** Entries up to `lastIndex`, or none when that is below `nextIndex`. */
+interface SentAppend {
+  readonly lastIndex: Index
+  readonly bytes: number
+}
+
 export function createProgress(lastIndex: Index, now: number): Progress {
   return {
     mode: 'probe',
@@ -33,7 +39,7 @@ export function createProgress(lastIndex: Index, now: number): Progress {
     nextIndex: asIndex(lastIndex + 1),
     inflight: [],
     inflightBytes: 0,
-    probeOut: false,
+    probe: null,
     roundSent: 0,
     commitSent: asIndex(0),
     roundAnswered: 0,
@@ -48,26 +54,34 @@ export function probeFrom(progress: Progress, nextIndex: Index): void {
   progress.nextIndex = nextIndex
   progress.inflight.length = 0
   progress.inflightBytes = 0
-  progress.probeOut = false
+  progress.probe = null
   progress.load = null
 }
 
 /** Whether another append with entries may be sent now. */
 export function hasRoom(progress: Progress, options: RaftOptions): boolean {
   if (progress.load !== null) return false
-  if (progress.mode === 'probe') return !progress.probeOut
+  if (progress.mode === 'probe') return progress.probe === null
   return progress.inflight.length < options.inflightMessagesMax && progress.inflightBytes < options.inflightBytesMax
 }
 
-/** Entries up to `lastIndex`, of `bytes`, are on their way in the pipeline. */
-export function entriesSent(progress: Progress, lastIndex: Index, bytes: number): void {
-  progress.inflight.push({ lastIndex, bytes })
-  progress.inflightBytes += bytes
-  progress.nextIndex = asIndex(lastIndex + 1)
+/** An append is on its way. In `probe` the next one starts where this one did, until it is answered. */
+export function appendSent(progress: Progress, append: SentAppend): void {
+  const isEmpty = append.lastIndex < progress.nextIndex
+  if (progress.mode === 'probe') {
+    if (progress.probe === null || !isEmpty) progress.probe = append
+  } else if (!isEmpty) {
+    progress.inflight.push(append)
+    progress.inflightBytes += append.bytes
+    progress.nextIndex = asIndex(append.lastIndex + 1)
+  }
 }
 
-/** The member acknowledged its durable log up to `matchIndex`. */
+/** The member acknowledged its durable log up to `matchIndex`: the logs agree, and what a probe carried is in the pipeline. */
 export function acknowledged(progress: Progress, matchIndex: Index): void {
+  progress.mode = 'replicate'
+  if (progress.probe !== null) appendSent(progress, progress.probe)
+  progress.probe = null
   progress.matchIndex = asIndex(Math.max(progress.matchIndex, matchIndex))
   progress.nextIndex = asIndex(Math.max(progress.nextIndex, progress.matchIndex + 1))
   while ((progress.inflight[0]?.lastIndex ?? Infinity) <= progress.matchIndex) {

@@ -1,8 +1,9 @@
 // AppendEntries and its answer (§5.3): what the leader sends, what a follower does with it, and how the two find the
 // place where their logs agree.
 //
-// A follower acknowledges only what its disk has, once per completed write, and answers heartbeats at once with what is
-// durable by then: a slow disk delays commits but never looks like a lost connection.
+// A follower acknowledges only what its disk has, once per completed write, and answers a new heartbeat round at once with
+// what is durable by then: a slow disk delays commits but never looks like a lost connection. News of a commit, which comes
+// in an append without entries in a round already answered, needs no answer.
 import { assert } from '../assert.ts'
 import { asIndex } from '../ids.ts'
 import type { Index, NodeId } from '../ids.ts'
@@ -12,7 +13,7 @@ import type { Effect } from './effect.ts'
 import type { Entry } from './entry.ts'
 import { append, entryBytes, lastIndexNotAbove, replaceFrom, termAt, windowFirst, windowSlice } from './log.ts'
 import type { AppendAccepted, AppendEntries, AppendRejected } from './message.ts'
-import { acknowledged, entriesSent, hasRoom, probeFrom } from './progress.ts'
+import { acknowledged, appendSent, hasRoom, probeFrom } from './progress.ts'
 import type { Progress } from './progress.ts'
 import { assignReads, confirmReads, readsNeedRound } from './reads.ts'
 import { becomeFollower, drawElectionTimeout } from './roles.ts'
@@ -35,7 +36,7 @@ export function replicate(state: RaftState, leader: Leader, effects: Effect[]): 
   }
   for (const [member, progress] of leader.progress) {
     // A lost probe is repeated with the next heartbeat, not sooner.
-    if (heartbeat) progress.probeOut = false
+    if (heartbeat) progress.probe = null
     sendEntries(state, leader, { member, progress }, effects)
     if (progress.roundSent < leader.rounds.current || progress.commitSent < state.commitIndex) {
       sendAppend(state, leader, { member, progress, entries: [] }, effects)
@@ -51,7 +52,6 @@ export function onAppendAccepted(state: RaftState, from: NodeId, message: Append
   if (progress === undefined || message.matchIndex > state.log.lastIndex) return
   noteContact(leader, progress, message.round)
   acknowledged(progress, message.matchIndex)
-  progress.mode = 'replicate'
   advanceCommit(state, leader, effects)
   confirmReads(state, leader, effects)
   tellWhenUpToDate(state, leader, effects)
@@ -142,19 +142,16 @@ function sendAppend(
   })
   progress.roundSent = leader.rounds.current
   progress.commitSent = state.commitIndex
-  progress.probeOut = true
-  const last = entries.at(-1)
-  // A probe stays where it is until it is answered.
-  if (last === undefined || progress.mode === 'probe') return
   let bytes = 0
   for (const entry of entries) bytes += entryBytes(entry)
-  entriesSent(progress, last.index, bytes)
+  appendSent(progress, { lastIndex: asIndex(prevLogIndex + entries.length), bytes })
 }
 
 // ---- the follower's side
 
 /** An append of the current term. */
 export function onAppendEntries(state: RaftState, from: NodeId, message: AppendEntries, effects: Effect[]): void {
+  const isNewRound = message.round > state.roundHeard
   const follower = follow(state, from, message.round)
   if (follower === null) return
   follower.leaderCommit = asIndex(Math.max(follower.leaderCommit, message.leaderCommit))
@@ -176,8 +173,12 @@ export function onAppendEntries(state: RaftState, from: NodeId, message: AppendE
   const verified = asIndex(message.prevLogIndex + message.entries.length)
   follower.verifiedIndex = asIndex(Math.max(follower.verifiedIndex, verified))
   commitUpTo(state, asIndex(Math.min(follower.leaderCommit, follower.verifiedIndex)), effects)
-  const nothingToWaitFor = state.durability.durableIndex >= follower.verifiedIndex
-  if (message.entries.length === 0 || nothingToWaitFor) acknowledge(state, follower, from, effects)
+  // A round is answered at once, whatever it carries and however slow our disk is (H35). Entries that are stored already
+  // come again because our answer was lost. Everything else is acknowledged when it is written.
+  const isRepeated = message.entries.length > 0 && state.durability.durableIndex >= verified
+  if (isNewRound || isRepeated || durableMatch(state, follower) > follower.acknowledgedIndex) {
+    acknowledge(state, follower, from, effects)
+  }
 }
 
 /** A write completed: tells the leader of the current term what has become durable of its log. */
