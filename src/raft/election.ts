@@ -9,6 +9,7 @@ import { lastTerm } from './log.ts'
 import type { PreVote, PreVoteResponse, RequestVote, RequestVoteResponse } from './message.ts'
 import { majority, reachedByMajority } from './quorum.ts'
 import {
+  awaitLeader,
   becomeCandidate,
   becomeLeader,
   becomePreCandidate,
@@ -88,14 +89,13 @@ export function onPreVoteResponse(state: RaftState, from: NodeId, message: PreVo
 
 /** A request of the current term; later terms were entered before, unless we are sticky. */
 export function onRequestVote(state: RaftState, from: NodeId, message: RequestVote, effects: Effect[]): void {
-  const { role } = state
-  const free = state.votedFor === null && role.kind === 'follower' && role.leader === null
-  const granted = (state.votedFor === from || free) && isUpToDate(state, message)
+  const isFree = state.votedFor === null && state.leaderOfTerm === null
+  const granted = (state.votedFor === from || isFree) && isUpToDate(state, message)
   if (granted && state.votedFor === null) {
     state.votedFor = from
     persistHardState(state, effects)
+    awaitLeader(state)
   }
-  if (granted && role.kind === 'follower') role.electionDeadline = state.now + drawElectionTimeout(state)
   send(state, effects, from, { kind: 'requestVoteResponse', term: state.currentTerm, granted })
 }
 

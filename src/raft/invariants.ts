@@ -10,6 +10,7 @@ import type { Leader, RaftState, Role } from './state.ts'
 export interface Summary {
   readonly term: Term
   readonly votedFor: NodeId | null
+  readonly leaderOfTerm: NodeId | null
   readonly role: Role['kind']
   readonly leader: NodeId | null
   readonly commitIndex: Index
@@ -23,6 +24,7 @@ export function summarize(state: RaftState): Summary {
   return {
     term: state.currentTerm,
     votedFor: state.votedFor,
+    leaderOfTerm: state.leaderOfTerm,
     role: role.kind,
     leader,
     commitIndex: state.commitIndex,
@@ -40,7 +42,7 @@ export function checkTransition(before: Summary, after: Summary): void {
   assert(after.lastIndex >= before.commitIndex, 'committed entries are never dropped')
   if (after.term !== before.term) return
   assert(before.votedFor === null || after.votedFor === before.votedFor, 'a vote is given once in a term')
-  if (before.leader !== null && after.leader !== null) assert(before.leader === after.leader, 'one leader in a term')
+  assert(before.leaderOfTerm === null || after.leaderOfTerm === before.leaderOfTerm, 'one leader in a term')
   if (before.role === 'leader') {
     assert(after.role === 'leader' || after.role === 'follower', 'a leader campaigns only in a later term')
     assert(after.lastIndex >= before.lastIndex, 'a leader never drops entries of its own log')
@@ -60,6 +62,8 @@ export function checkState(state: RaftState): void {
   checkLog(state)
   checkUnsynced(state)
   if (state.role.kind === 'leader') checkLeader(state, state.role)
+  const { leader } = summarize(state)
+  assert(leader === null || leader === state.leaderOfTerm, 'whoever is followed leads the term')
   if (state.role.kind === 'candidate') assert(state.votedFor === state.self, 'a candidate has voted for itself')
 }
 

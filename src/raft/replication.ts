@@ -203,8 +203,8 @@ function durableMatch(state: RaftState, follower: Follower): Index {
 
 /** Whose append this is leads the current term. Returns our role as its follower, or null for a replay to ignore. */
 function follow(state: RaftState, from: NodeId, round: number): Follower | null {
-  const { role, currentTerm } = state
-  assert(role.kind !== 'leader', `two leaders in term ${currentTerm}: ${from} and ${state.self}`)
+  const { role, currentTerm, leaderOfTerm } = state
+  assert(leaderOfTerm === null || leaderOfTerm === from, `two leaders in term ${currentTerm}: ${from} and ${leaderOfTerm}`)
   const isNews = round > state.roundHeard
   if (role.kind !== 'follower' || role.leader === null) {
     // An old round does not bring back a leader that we know to be gone.
@@ -212,7 +212,6 @@ function follow(state: RaftState, from: NodeId, round: number): Follower | null 
     state.roundHeard = round
     return becomeFollower(state, from)
   }
-  assert(role.leader === from, `two leaders in term ${currentTerm}: ${from} and ${role.leader}`)
   if (isNews) {
     state.roundHeard = round
     role.leaderHeardAt = state.now

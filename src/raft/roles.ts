@@ -27,6 +27,7 @@ export function enterTerm(state: RaftState, term: Term, effects: Effect[]): void
   if (role.kind === 'leader') refuseReads(state, role.reads, effects)
   state.currentTerm = term
   state.votedFor = null
+  state.leaderOfTerm = null
   state.roundHeard = -1
   persistHardState(state, effects)
   // To learn of a term is no reason to wait longer for a leader.
@@ -43,8 +44,14 @@ export function stepDown(state: RaftState, leader: Leader, effects: Effect[]): v
 export function becomeFollower(state: RaftState, leader: NodeId): Follower {
   const follower = followerOf(leader, state.now + drawElectionTimeout(state))
   follower.leaderHeardAt = state.now
+  state.leaderOfTerm = leader
   state.role = follower
   return follower
+}
+
+/** Gives the candidate that has our vote a whole timeout to become leader; an own poll is over. */
+export function awaitLeader(state: RaftState): void {
+  state.role = followerOf(null, state.now + drawElectionTimeout(state))
 }
 
 function followerOf(leader: NodeId | null, electionDeadline: number): Follower {
@@ -72,6 +79,7 @@ export function becomePreCandidate(state: RaftState, hurryUntil: number): number
 export function becomeCandidate(state: RaftState, hurryUntil: number, effects: Effect[]): void {
   state.currentTerm = asTerm(state.currentTerm + 1)
   state.votedFor = state.self
+  state.leaderOfTerm = null
   state.roundHeard = -1
   const voteIo = persistHardState(state, effects)
   const electionDeadline = state.now + drawRetryPause(state, hurryUntil)
@@ -93,6 +101,7 @@ export function becomeLeader(state: RaftState, effects: Effect[]): void {
     nextOfferAt: -Infinity,
     uncommittedBytes: 0,
   }
+  state.leaderOfTerm = state.self
   state.role = leader
   appendOwn(state, leader, new Uint8Array(0), effects)
 }

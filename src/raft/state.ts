@@ -54,6 +54,8 @@ export interface RaftState {
 
   currentTerm: Term
   votedFor: NodeId | null
+  /** Who leads or has led `currentTerm`, if we know: a role forgets its leader, a term never has another (B41). */
+  leaderOfTerm: NodeId | null
   readonly log: Log
   readonly durability: Durability
 
@@ -144,6 +146,7 @@ export function createRaft(setup: RaftSetup): RaftState {
     now: setup.now,
     currentTerm: stored.hardState.currentTerm,
     votedFor: stored.hardState.votedFor,
+    leaderOfTerm: null,
     log: createLog(stored),
     durability: createDurability(stored.lastIndex),
     commitIndex: asIndex(stored.firstIndex - 1),
