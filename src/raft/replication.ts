@@ -6,7 +6,7 @@
 // in an append without entries in a round already answered, needs no answer.
 import { assert } from '../assert.ts'
 import { asIndex } from '../ids.ts'
-import type { Index, NodeId } from '../ids.ts'
+import type { Index, NodeId, Term } from '../ids.ts'
 import { advanceCommit, commitUpTo } from './commit.ts'
 import { persistEntries, send } from './durability.ts'
 import type { Effect } from './effect.ts'
@@ -155,7 +155,7 @@ export function onAppendEntries(state: RaftState, from: NodeId, message: AppendE
   const follower = follow(state, from, message.round)
   if (follower === null) return
   follower.leaderCommit = asIndex(Math.max(follower.leaderCommit, message.leaderCommit))
-  if (!agrees(state, message)) {
+  if (!holds(state, message.prevLogIndex, message.prevLogTerm)) {
     const hint = lastIndexNotAbove(state.log, message.prevLogIndex, message.prevLogTerm)
     const { currentTerm: term, roundHeard: round } = state
     send(state, effects, from, {
@@ -220,18 +220,18 @@ function follow(state: RaftState, from: NodeId, round: number): Follower | null 
   return role
 }
 
-/** §5.3: whether our log holds the entry before the new ones. What is committed here, every leader has (§5.4.3). */
-function agrees(state: RaftState, { prevLogIndex, prevLogTerm }: AppendEntries): boolean {
-  const ours = termAt(state.log, prevLogIndex)
-  if (prevLogIndex > state.commitIndex) return ours === prevLogTerm
-  assert(ours === null || ours === prevLogTerm, `committed entry ${prevLogIndex} differs from the leader's`)
+/** §5.3: whether our log holds this entry. What is committed here, every later leader has (§5.4.3). */
+function holds(state: RaftState, index: Index, term: Term): boolean {
+  const ours = termAt(state.log, index)
+  if (index > state.commitIndex) return ours === term
+  assert(ours === null || ours === term, `committed entry ${index} differs from the leader's`)
   return true
 }
 
 /** Adds the entries that we lack. Only one that differs makes us drop ours from there on (B25, B26). */
 function keepEntries(state: RaftState, entries: readonly Entry[], effects: Effect[]): void {
   const { log } = state
-  const lacking = entries.findIndex((entry) => entry.index > state.commitIndex && termAt(log, entry.index) !== entry.term)
+  const lacking = entries.findIndex(({ index, term }) => !holds(state, index, term))
   if (lacking < 0) return
   const fresh = lacking === 0 ? entries : entries.slice(lacking)
   const replaced = (fresh[0]?.index ?? Infinity) <= log.lastIndex
