@@ -422,3 +422,33 @@ t.test('DESIGN 3 a new heartbeat of the term brings the leader back, an old one 
   receive(core, 'n2', append({ term: 1, round: 2 }))
   t.match(core.state.role, { leader: 'n2' })
 })
+
+t.test('DESIGN 3 in a hurry, too, a campaign waits a whole timeout for answers, from when its requests leave', async (t) => {
+  const core = startCore({ members: 5 })
+  becomeFollowerOf(core, 'n2', 1)
+  give(core, { kind: 'peerGone', peer: n2 })
+  tickAfter(core, 10)
+  for (const peer of ['n3', 'n4']) receive(core, peer, preVoteResponse({ term: 2, poll: 1, granted: true }))
+  t.equal(core.state.role.kind, 'candidate')
+  t.same(tickAfter(core, 600), [], 'its disk is slow')
+  persistAll(core)
+  t.same(tickAfter(core, 499), [], 'their disks are slow')
+  t.match(sent(tickAfter(core, 1))[0], 'poll 2')
+})
+
+t.test('DESIGN 3 a campaign that is refused in a hurry polls again after 50-100 ms, otherwise after its timeout', async (t) => {
+  for (const [isGone, pauseMs] of [
+    [true, 50],
+    [false, 500],
+  ] as const) {
+    const core = startCore({ members: 5 })
+    becomeFollowerOf(core, 'n2', 1)
+    if (isGone) give(core, { kind: 'peerGone', peer: n2 })
+    tickAfter(core, isGone ? 10 : 500)
+    for (const peer of ['n3', 'n4']) receive(core, peer, preVoteResponse({ term: 2, poll: 1, granted: true }))
+    persistAll(core)
+    receive(core, 'n3', requestVoteResponse({ term: 2, granted: false }))
+    t.same(tickAfter(core, pauseMs - 1), [])
+    t.match(sent(tickAfter(core, 1))[0], 'poll 2')
+  }
+})
