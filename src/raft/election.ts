@@ -15,6 +15,7 @@ import {
   becomePreCandidate,
   broadcast,
   drawElectionTimeout,
+  drawRetryPause,
   stepDown,
 } from './roles.ts'
 import { drawBetween } from './state.ts'
@@ -27,8 +28,9 @@ export const slowWriteMs = 1000
 export function tickElection(state: RaftState, effects: Effect[]): void {
   const { role } = state
   if (role.kind === 'leader' || state.now < role.electionDeadline) return
-  if (writeUnderWayMs(state) >= slowWriteMs) {
-    // Its log could not follow its promises. It listens on.
+  const isUnsent = role.kind === 'candidate' && !role.grantedBy.has(state.self)
+  if (isUnsent || writeUnderWayMs(state) >= slowWriteMs) {
+    // Its requests have not even left, or its log could not follow its promises. It listens on.
     state.role = { ...role, electionDeadline: state.now + drawElectionTimeout(state) }
     return
   }
@@ -106,9 +108,14 @@ export function onRequestVoteResponse(
   effects: Effect[],
 ): void {
   const { role } = state
-  if (role.kind !== 'candidate' || !message.granted) return
-  role.grantedBy.add(from)
-  countVotes(state, effects)
+  if (role.kind !== 'candidate') return
+  if (message.granted) {
+    role.grantedBy.add(from)
+    countVotes(state, effects)
+  } else {
+    // Somebody else campaigns, or knows more. With the leader gone there is no reason to wait for the timeout.
+    role.electionDeadline = Math.min(role.electionDeadline, state.now + drawRetryPause(state, role.hurryUntil))
+  }
 }
 
 /** A write completed: perhaps it was the one with our vote for ourselves. */
@@ -116,6 +123,8 @@ export function onVoteStored(state: RaftState, effects: Effect[]): void {
   const { role } = state
   if (role.kind !== 'candidate' || state.durability.doneIo < role.voteIo || role.grantedBy.has(state.self)) return
   role.grantedBy.add(state.self)
+  // The requests leave now: only from here on can it be asked how long the answers take.
+  role.electionDeadline = state.now + drawElectionTimeout(state)
   countVotes(state, effects)
 }
 

@@ -16,8 +16,8 @@ export function drawElectionTimeout(state: RaftState): number {
   return drawBetween(state.random, state.options.electionTimeoutMinMs, state.options.electionTimeoutMaxMs)
 }
 
-/** How long a poll or a campaign waits before the next: short while the leader is known to be gone (H33). */
-function drawRetryPause(state: RaftState, hurryUntil: number): number {
+/** How long a poll, or a refused campaign, waits before the next: short while the leader is known to be gone (H33). */
+export function drawRetryPause(state: RaftState, hurryUntil: number): number {
   return state.now < hurryUntil ? drawBetween(state.random, 50, 100) : drawElectionTimeout(state)
 }
 
@@ -82,7 +82,7 @@ export function becomeCandidate(state: RaftState, hurryUntil: number, effects: E
   state.leaderOfTerm = null
   state.roundHeard = -1
   const voteIo = persistHardState(state, effects)
-  const electionDeadline = state.now + drawRetryPause(state, hurryUntil)
+  const electionDeadline = state.now + drawElectionTimeout(state)
   state.role = { kind: 'candidate', voteIo, grantedBy: new Set(), electionDeadline, hurryUntil }
 }
 

@@ -105,7 +105,7 @@ export interface Candidate {
   /** The own vote counts when this write is durable. */
   readonly voteIo: Io
   readonly grantedBy: Set<NodeId>
-  readonly electionDeadline: number
+  electionDeadline: number
   readonly hurryUntil: number
 }
 
