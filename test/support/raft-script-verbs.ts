@@ -9,6 +9,7 @@
 //   run 500; run until leader; run until quiet     the world lives by itself
 //   load 10; load off             proposes to the leader every so many ms while the world runs
 //   elapse n1                     only its timeout passes
+//   elect n1                      that, and all that follows, until it has committed its no-op; shows only that it leads
 //   hold n1->n2; free n1-n2       links that only the script moves; `n1` is all its links, `all` is all
 //   deliver n1->n2 [count] [kind]; drop ...; repeat ...; newest n1->n2; queue
 //   cut n1-n2; heal all
@@ -100,7 +101,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
       return
     }
     const end = world.now + Number(limit ?? 10_000)
-    const isEnough = what === 'leader' ? () => hasServingLeader(world) : () => isQuiet(world)
+    const isEnough = what === 'leader' ? () => world.members.some(serves) : () => isQuiet(world)
     if (!run(world, end, isEnough)) scene.lines.push(`no ${what} within ${end - scene.startedAt} ms`)
   },
   load(scene, [interval]) {
@@ -116,11 +117,17 @@ export const verbs: Readonly<Record<string, Verb>> = {
     give(world, one(world, name), { kind: 'tick' })
   },
   elapse(scene, [name]) {
+    lapse(worldOf(scene), one(worldOf(scene), name))
+  },
+  elect(scene, [name]) {
     const world = worldOf(scene)
     const member = one(world, name)
-    assert(member.state.role.kind !== 'leader', 'only who does not lead has an election timeout')
-    member.clockAhead = Math.max(member.clockAhead, wakeAt(member.state) - world.now)
-    give(world, member, { kind: 'tick' })
+    const linesBefore = scene.lines.length
+    lapse(world, member)
+    const isElected = run(world, world.now + 200, () => serves(member) && newestLeader(world) === member)
+    assert(isElected, `${member.id} is elected; ${scene.lines.slice(-6).join(', ')}`)
+    scene.lines.length = linesBefore
+    scene.lines.push(`${member.id} leads term ${member.state.currentTerm}`)
   },
 
   // ---- links
@@ -220,6 +227,12 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
 }
 
+function lapse(world: World, member: Member): void {
+  assert(member.state.role.kind !== 'leader', 'only who does not lead has an election timeout')
+  member.clockAhead = Math.max(member.clockAhead, wakeAt(member.state) - world.now)
+  give(world, member, { kind: 'tick' })
+}
+
 function worldOf(scene: Scene): World {
   scene.world ??= createWorld({
     members: scene.setup.map(({ id, patience, term, votedFor, entries }) => {
@@ -271,9 +284,9 @@ function proposeToLeader(world: World): void {
   if (leader !== null) give(world, leader, proposal('x'))
 }
 
-function hasServingLeader(world: World): boolean {
-  const leader = newestLeader(world)
-  return leader?.state.role.kind === 'leader' && leader.state.commitIndex >= leader.state.role.termStart
+/** It leads and knows what is committed. */
+function serves({ isUp, state }: Member): boolean {
+  return isUp && state.role.kind === 'leader' && state.commitIndex >= state.role.termStart
 }
 
 /** Nothing under way but heartbeats, and everybody who runs has applied what the leader has. */

@@ -265,6 +265,8 @@ export function restart(world: World, member: Member, options: { dropOldFrames: 
   member.isUp = true
   for (const other of world.members) {
     if (other === member) continue
+    // A later run answers, so the one before is gone.
+    give(world, other, { kind: 'peerGone', peer: id })
     give(world, other, { kind: 'peerConnected', peer: id, restarted: true })
     if (other.isUp) give(world, member, { kind: 'peerConnected', peer: other.id, restarted: true })
   }
