@@ -1,6 +1,6 @@
-// Handing leadership over (thesis §3.10). On request: new proposals are refused until the target has everything and has
-// been told to campaign, or an election timeout has passed. On a slow own disk (DESIGN 3) leadership is only *offered*:
-// we go on leading, because all disks may be slow and somebody must lead (B62, H35).
+// Handing leadership over (thesis §3.10): new proposals are refused until the target has everything, has been told to
+// campaign and has taken over, or time is up. With a slow own disk (DESIGN 3) leadership is *offered* in the same way, for a
+// moment and only if a majority has better ones: all may be slow, and somebody must lead (B62, H35).
 import type { Index, NodeId } from '../ids.ts'
 import { send, writeUnderWayMs } from './durability.ts'
 import { campaign, slowWriteMs } from './election.ts'
@@ -13,8 +13,11 @@ export const offerAfterMs = 3000
 
 export interface Transfer {
   readonly to: NodeId
-  readonly deadline: number
-  told: boolean
+  /** False: offered because of our slow disk. */
+  readonly isAsked: boolean
+  /** When it is given up. */
+  deadline: number
+  isTold: boolean
 }
 
 /** Begins a transfer to `to`, or to the member with the longest durable log. */
@@ -27,13 +30,14 @@ export function transferLeadership(state: RaftState, to: NodeId | null, effects:
   const target = to ?? mostUpToDate(state, role)
   if (target === null || !state.members.includes(target)) {
     effects.push({ kind: 'refuseTransfer', reason: 'unknownMember' })
-  } else if (role.transfer !== null && role.transfer.to !== target) {
+  } else if (role.transfer !== null && role.transfer.isAsked && role.transfer.to !== target) {
     effects.push({ kind: 'refuseTransfer', reason: 'alreadyTransferring' })
   } else if (target === state.self) {
     // It leads already.
     effects.push({ kind: 'roleChanged', role: 'leader', term: state.currentTerm, leader: state.self })
-  } else if (role.transfer === null) {
-    role.transfer = { to: target, deadline: state.now + state.options.electionTimeoutMaxMs, told: false }
+  } else if (role.transfer === null || !role.transfer.isAsked) {
+    const deadline = state.now + state.options.electionTimeoutMaxMs
+    role.transfer = { to: target, isAsked: true, deadline, isTold: false }
     tellWhenUpToDate(state, role, effects)
   }
 }
@@ -41,24 +45,37 @@ export function transferLeadership(state: RaftState, to: NodeId | null, effects:
 /** To be called when an acknowledgement has come: the target may have everything now. */
 export function tellWhenUpToDate(state: RaftState, leader: Leader, effects: Effect[]): void {
   const { transfer } = leader
-  if (transfer === null || transfer.told) return
-  if (leader.progress.get(transfer.to)?.matchIndex !== state.log.lastIndex) return
-  transfer.told = true
-  tell(state, transfer.to, state.log.lastIndex, effects)
+  const { lastIndex } = state.log
+  if (transfer === null || transfer.isTold || leader.progress.get(transfer.to)?.matchIndex !== lastIndex) return
+  transfer.isTold = true
+  if (!transfer.isAsked) transfer.deadline = state.now + state.options.electionTimeoutMaxMs
+  send(state, effects, transfer.to, { kind: 'timeoutNow', term: state.currentTerm, lastLogIndex: lastIndex })
 }
 
-/** Time has passed for a leader: gives up a transfer that was not taken, offers leadership when its disk hangs. */
+/** Time has passed for a leader: gives up a transfer that was not taken, offers leadership while its disk hangs. */
 export function tickTransfer(state: RaftState, leader: Leader, effects: Effect[]): void {
-  if (leader.transfer !== null && state.now >= leader.transfer.deadline) {
+  const { transfer } = leader
+  const isSlow = writeUnderWayMs(state) >= offerAfterMs
+  if (transfer !== null && state.now >= transfer.deadline) {
+    if (transfer.isAsked) effects.push({ kind: 'refuseTransfer', reason: 'timedOut' })
     leader.transfer = null
-    effects.push({ kind: 'refuseTransfer', reason: 'timedOut' })
+  } else if (transfer !== null && !transfer.isAsked && !transfer.isTold && !isSlow) {
+    leader.transfer = null
   }
-  if (writeUnderWayMs(state) < offerAfterMs || state.now < leader.nextOfferAt) return
+  if (leader.transfer === null && isSlow && state.now >= leader.nextOfferAt) offer(state, leader, effects)
+}
+
+/**
+ * Offers leadership to the best follower, if entries are committed without our disk: then there are enough better ones to
+ * elect it. Proposals wait as for any transfer, because entries that the others got meanwhile would cost it their votes;
+ * but not for long, as it may be slow by now.
+ */
+function offer(state: RaftState, leader: Leader, effects: Effect[]): void {
+  const to = mostUpToDate(state, leader)
+  if (to === null || state.commitIndex <= state.durability.durableIndex) return
   leader.nextOfferAt = state.now + state.options.electionTimeoutMaxMs
-  const target = mostUpToDate(state, leader)
-  const matchIndex = target === null ? 0 : (leader.progress.get(target)?.matchIndex ?? 0)
-  // One that lacks committed entries could not win.
-  if (target !== null && matchIndex >= state.commitIndex) tell(state, target, state.commitIndex, effects)
+  leader.transfer = { to, isAsked: false, deadline: state.now + 2 * state.options.heartbeatMs, isTold: false }
+  tellWhenUpToDate(state, leader, effects)
 }
 
 /** The leader tells us to campaign at once, without a poll. A log that lacks something, or a slow disk, does not (B56). */
@@ -67,10 +84,6 @@ export function onTimeoutNow(state: RaftState, from: NodeId, message: TimeoutNow
   if (role.kind !== 'follower' || role.leader !== from) return
   if (state.log.lastIndex < message.lastLogIndex || writeUnderWayMs(state) >= slowWriteMs) return
   campaign(state, true, effects)
-}
-
-function tell(state: RaftState, to: NodeId, lastLogIndex: Index, effects: Effect[]): void {
-  send(state, effects, to, { kind: 'timeoutNow', term: state.currentTerm, lastLogIndex })
 }
 
 /** Among members that were in contact within an election timeout, the one with the longest durable log. */
