@@ -2,7 +2,7 @@
 //
 //   cluster 3                     members n1 n2 n3; later ones have more patience (timeouts 500, 667, 833 ms)
 //   patience n2 0.1               its timeouts: 0 is the shortest, 1 the longest
-//   stored n1 term 6 log 1x3 4    what its disk holds; `2..9x10` are ten entries each of terms 2 to 9
+//   stored n1 term 6 log 1x3 4    what its disk holds; `2..8/2x10` are ten entries each of terms 2, 4, 6, 8
 //   options windowBytesMax 500
 //   trace messages disk applies   what is shown besides roles, reads and refusals; `trace` alone: nothing more
 //   network 5; disk n1 20; disk all hang
@@ -14,9 +14,11 @@
 //   deliver n1->n2 [count] [kind]; drop ...; repeat ...; newest n1->n2; queue
 //   cut n1-n2; heal all
 //   write n1 [count]              completes writes of a disk that hangs
-//   crash n1 [durable writes]; restart n1; stall n1; resume n1; gone n2 n1; connected n2 n1 [restarted]
+//   crash n1 [writes that were done]; restart n1 [frames]: with `frames` those of its earlier run still arrive
+//   forget n1 2                   its disk loses the last two entries, which disks must not do; only while it is down
+//   stall n1; resume n1; gone n2 n1; connected n2 n1 [restarted]
 //   propose n1 x y x*20; read n1 7; transfer n1 [n2]; tick n1; wait 100
-//   status [n1 ..]; times; count [kind]
+//   status [n1 ..]; times [n1 ..]; count [kind]
 import { assert } from '../../src/assert.ts'
 import { asClusterTime, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
@@ -24,6 +26,7 @@ import type { Entry } from '../../src/raft/entry.ts'
 import type { RaftOptions } from '../../src/raft/state.ts'
 import { wakeAt } from '../../src/raft/step.ts'
 import { startWriting } from './raft-disk.ts'
+import { writeImage } from './raft-log-image.ts'
 import { cutLink, linkName, take } from './raft-network.ts'
 import type { Flight, Link } from './raft-network.ts'
 import { printMember, printMessage } from './raft-print.ts'
@@ -171,8 +174,16 @@ export const verbs: Readonly<Record<string, Verb>> = {
   crash(scene, [name, durable]) {
     for (const member of membersOf(worldOf(scene), name)) crash(worldOf(scene), member, Number(durable ?? 0))
   },
-  restart(scene, [name]) {
-    for (const member of membersOf(worldOf(scene), name)) restart(worldOf(scene), member, { dropOldFrames: true })
+  restart(scene, [name, frames]) {
+    for (const member of membersOf(worldOf(scene), name)) {
+      restart(worldOf(scene), member, { dropOldFrames: frames !== 'frames' })
+    }
+  },
+  forget(scene, [name, count]) {
+    const { isUp, disk } = one(worldOf(scene), name)
+    assert(!isUp, 'a running process would notice')
+    const truncateFrom = asIndex(disk.log.entries.length + 1 - Number(count))
+    writeImage(disk.log, worldOf(scene).history.names, { truncateFrom, entries: [] })
   },
   stall(scene, [name]) {
     for (const member of membersOf(worldOf(scene), name)) member.isStalled = true
@@ -216,8 +227,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
       scene.lines.push(printMember(member))
     }
   },
-  times(scene) {
-    for (const { id, log } of worldOf(scene).members) scene.lines.push(`${id} cluster time ${log.entries.at(-1)?.time ?? 0}`)
+  times(scene, words) {
+    const world = worldOf(scene)
+    const members = words.length === 0 ? world.members : words.map((name) => one(world, name))
+    for (const { id, log } of members) scene.lines.push(`${id} cluster time ${log.entries.at(-1)?.time ?? 0}`)
   },
   count(scene, kinds) {
     for (const kind of kinds.length > 0 ? kinds : [...scene.counts.keys()].sort()) {
@@ -262,10 +275,13 @@ function membersOf(world: World, name: string | undefined): readonly Member[] {
 }
 
 function termsOf(word: string): number[] {
-  const [terms = '', count = '1'] = word.split('x')
-  const [first = 0, last = first] = terms.split('..').map(Number)
-  const ascending = Array.from({ length: last - first + 1 }, (_, position) => first + position)
-  return ascending.flatMap((term) => Array.from({ length: Number(count) }, () => term))
+  const [, first, last = first, stride = '1', count = '1'] = /^(\d+)(?:\.\.(\d+))?(?:\/(\d+))?(?:x(\d+))?$/.exec(word) ?? []
+  const terms: number[] = []
+  for (let term = Number(first); term <= Number(last); term += Number(stride)) {
+    for (let copy = 0; copy < Number(count); copy++) terms.push(term)
+  }
+  assert(terms.length > 0, `${word} means terms`)
+  return terms
 }
 
 /** Entries found on a disk at the beginning: an entry of the same term and index is the same everywhere. */
