@@ -25,7 +25,7 @@ export function startClock(lastTime: ClusterTime, now: number): LeaderClock {
 /** Moves time by the monotonic time since the last step. To be called at every step of the core. */
 export function stepClock(clock: LeaderClock, now: number): void {
   const passed = Math.min(Math.max(0, now - clock.steppedAt), stepMaxMs)
-  clock.steppedAt = now
+  clock.steppedAt = Math.max(clock.steppedAt, now)
   clock.time = Math.max(clock.time, Math.min(clock.time + passed, clock.limit))
 }
 

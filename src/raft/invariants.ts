@@ -3,8 +3,8 @@
 // step. What only several members together can break (one leader a term, equal logs) is checked by the simulator.
 import { assert } from '../assert.ts'
 import type { Index, NodeId, Term } from '../ids.ts'
-import { entryBytes, lastTerm, windowFirst } from './log.ts'
-import type { Leader, RaftState, Role } from './state.ts'
+import { entryBytes, lastTerm, termAt, windowFirst } from './log.ts'
+import type { Follower, Leader, RaftState, Role } from './state.ts'
 
 /** The fields whose change from one step to the next is restricted. */
 export interface Summary {
@@ -62,6 +62,7 @@ export function checkState(state: RaftState): void {
   checkLog(state)
   checkUnsynced(state)
   if (state.role.kind === 'leader') checkLeader(state, state.role)
+  if (state.role.kind === 'follower') checkFollower(state, state.role)
   const { leader } = summarize(state)
   assert(leader === null || leader === state.leaderOfTerm, 'whoever is followed leads the term')
   if (state.role.kind === 'candidate') assert(state.votedFor === state.self, 'a candidate has voted for itself')
@@ -81,10 +82,13 @@ function checkLog({ log }: RaftState): void {
   }
   assert(bytes === log.windowBytes, 'the bytes of the window are counted')
   assert(before === null || (before.index === log.lastIndex && before.time === log.lastTime), 'the window ends the log')
+  const begins = log.spans[0]?.firstIndex === (log.lastIndex < log.firstIndex ? undefined : log.firstIndex)
+  assert(begins, 'the first span begins the log')
   for (const [position, span] of log.spans.entries()) {
     const next = log.spans[position + 1]
     assert(next === undefined || (next.firstIndex > span.firstIndex && next.term > span.term), 'spans ascend')
   }
+  for (const { index, term } of log.window) assert(termAt(log, index) === term, 'entries are of the terms that the spans say')
 }
 
 function checkUnsynced({ durability, log }: RaftState): void {
@@ -96,6 +100,13 @@ function checkUnsynced({ durability, log }: RaftState): void {
     const next = durability.unsynced[position + 1]
     assert(next === undefined || (next.firstIndex > span.firstIndex && next.io > span.io), 'unsynced spans ascend')
   }
+}
+
+function checkFollower({ log, durability }: RaftState, follower: Follower): void {
+  const { verifiedIndex, acknowledgedIndex } = follower
+  assert(verifiedIndex <= log.lastIndex, 'what is verified is in the log')
+  const isTold = acknowledgedIndex <= Math.min(verifiedIndex, durability.durableIndex)
+  assert(isTold, 'a follower acknowledges what is verified and durable')
 }
 
 function checkLeader(state: RaftState, leader: Leader): void {

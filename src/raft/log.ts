@@ -130,7 +130,7 @@ export function windowSlice(log: Log, range: { from: Index; to: Index; bytesMax:
   return log.window.slice(start, end)
 }
 
-/** Forgets the oldest bodies beyond `bytesMax`, but none above `keepFrom`. */
+/** Forgets the oldest bodies beyond `bytesMax`, but none above `keepAbove`. */
 export function shrinkWindow(log: Log, options: { bytesMax: number; keepAbove: Index }): void {
   // Dropping from the front of an array costs its length, so it is done seldom and by the quarter.
   if (log.windowBytes <= options.bytesMax * 1.25) return
