@@ -94,6 +94,13 @@ t.test('DESIGN 4 many short steps lose nothing of their fractions', async (t) =>
   t.equal(stamp(clock, zero), 1024)
 })
 
+t.test('S5 a clock that goes back and forth counts no time twice', async (t) => {
+  const clock = startClock(zero, 0)
+  ownEntryCommitted(clock, zero)
+  for (const now of [100, 50, 100, 0, 100]) stepClock(clock, now)
+  t.equal(stamp(clock, zero), 100)
+})
+
 t.test('S5 whatever the clock does, time never runs backwards nor faster than the clock', async (t) => {
   const event = fc.record({ ms: fc.oneof(fc.double({ min: -50, max: 100, noNaN: true }), fc.nat(3000)), commit: fc.boolean() })
   fc.assert(
@@ -106,7 +113,8 @@ t.test('S5 whatever the clock does, time never runs backwards nor faster than th
         stepClock(clock, now)
         const stamped = stamp(clock, asClusterTime(last))
         if (stamped < last) throw new Error('backwards')
-        if (stamped - start > highest) throw new Error('faster than the clock')
+        // Sums of fractions are not exact.
+        if (stamped - start > highest + 1e-6) throw new Error('faster than the clock')
         if (stamped > Math.max(last, (committed ?? start - 2000) + 2000)) throw new Error('too far ahead of the last commit')
         last = stamped
         if (commit) ownEntryCommitted(clock, asClusterTime((committed = stamped)))

@@ -192,6 +192,16 @@ t.test('§5.3 what the leader has no longer in memory it reads from its disk bef
   t.same(give(core, { kind: 'entriesLoaded', load: 2, entries: entriesFrom(3, [1]) }), [], 'read for a link that is gone')
 })
 
+t.test('§5.3 what has been read is not sent if the member has got it meanwhile', async (t) => {
+  const core = startCore({ term: 1, log: [1, 1, 1] })
+  becomeLeader(core)
+  receive(core, 'n2', rejected({ term: 2, at: 3, hint: [1, 1] }))
+  t.same(lines(tickAfter(core, 0)), ['asks for entries 2..3'])
+  receive(core, 'n2', accepted({ term: 2, match: 3 }))
+  t.same(give(core, { kind: 'entriesLoaded', load: 1, entries: entriesFrom(2, [1, 1]) }), [])
+  t.match(sent(tickAfter(core, 0)), ['after 3/1 + 4/2'])
+})
+
 t.test('B31 B32 old answers move nothing back: not the match, not the next index, not the pipeline', async (t) => {
   const core = settledLeader()
   for (const payload of 'abc') propose(core, payload)

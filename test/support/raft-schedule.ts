@@ -76,7 +76,7 @@ const options = {
   appendBytesMax: 150,
   inflightMessagesMax: 3,
   inflightBytesMax: 500,
-  uncommittedBytesMax: 1500,
+  uncommittedBytesMax: 800,
   uncommittedReserveBytes: 400,
   windowBytesMax: 400,
 }
