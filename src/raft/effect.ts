@@ -74,6 +74,7 @@ export interface LoadEntries {
   readonly bytesMax: number
 }
 
+/** Role, term or leader are others than before this step; also answers a transfer to one who leads already. */
 export interface RoleChanged {
   readonly kind: 'roleChanged'
   readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader'

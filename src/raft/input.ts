@@ -38,7 +38,10 @@ export interface Propose {
   readonly exempt: boolean
 }
 
-/** Asks for a linearizable read; `id` is unique over all runs of this node. */
+/**
+ * Asks for a linearizable read; `id` is unique over all runs of this node. Answered by `readReady` or `refuseRead`; when the
+ * leader that was asked is lost, perhaps not at all, and when its answer is repeated, twice.
+ */
 export interface Read {
   readonly kind: 'read'
   readonly id: number

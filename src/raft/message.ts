@@ -99,7 +99,9 @@ export interface ReadIndexResponse {
   /** null: this node does not lead (any more), ask again. */
   readonly index: Index | null
 }
+
 export type MessageKind = Message['kind']
+
 /** Whom a message is from or to is known from the connection that carries it. */
 export interface Envelope {
   readonly from: NodeId

@@ -8,7 +8,7 @@ import type { Effect } from './effect.ts'
 import type { TimeoutNow } from './message.ts'
 import type { Leader, RaftState } from './state.ts'
 
-/** A leader whose own write has been under way for so long offers leadership. */
+/** A leader whose own write has been under way for so long offers leadership, and again after as long. */
 export const offerAfterMs = 3000
 
 export interface Transfer {
@@ -73,7 +73,7 @@ export function tickTransfer(state: RaftState, leader: Leader, effects: Effect[]
 function offer(state: RaftState, leader: Leader, effects: Effect[]): void {
   const to = mostUpToDate(state, leader)
   if (to === null || state.commitIndex <= state.durability.durableIndex) return
-  leader.nextOfferAt = state.now + state.options.electionTimeoutMaxMs
+  leader.nextOfferAt = state.now + offerAfterMs
   leader.transfer = { to, isAsked: false, deadline: state.now + 2 * state.options.heartbeatMs, isTold: false }
   tellWhenUpToDate(state, leader, effects)
 }
