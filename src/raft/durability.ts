@@ -46,7 +46,11 @@ export function persistHardState(state: RaftState, effects: Effect[]): Io {
 }
 
 /** Stores `entries`, which have just been put at the end of the log, in place of whatever was behind the one before. */
-export function persistEntries(state: RaftState, effects: Effect[], write: { entries: readonly Entry[]; replaced: boolean }): void {
+export function persistEntries(
+  state: RaftState,
+  effects: Effect[],
+  write: { entries: readonly Entry[]; replaced: boolean },
+): void {
   const first = write.entries[0]
   assert(first !== undefined, 'a write of entries has entries')
   const { durability } = state

@@ -88,7 +88,8 @@ function checkLog({ log }: RaftState): void {
     const next = log.spans[position + 1]
     assert(next === undefined || (next.firstIndex > span.firstIndex && next.term > span.term), 'spans ascend')
   }
-  for (const { index, term } of log.window) assert(termAt(log, index) === term, 'entries are of the terms that the spans say')
+  for (const { index, term } of log.window)
+    assert(termAt(log, index) === term, 'entries are of the terms that the spans say')
 }
 
 function checkUnsynced({ durability, log }: RaftState): void {

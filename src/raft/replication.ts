@@ -86,7 +86,12 @@ export function onPeerConnected(state: RaftState, peer: NodeId, restarted: boole
 }
 
 /** Entries that a member lacks have been read from disk. */
-export function entriesToSendLoaded(state: RaftState, load: number, entries: readonly Entry[], effects: Effect[]): void {
+export function entriesToSendLoaded(
+  state: RaftState,
+  load: number,
+  entries: readonly Entry[],
+  effects: Effect[],
+): void {
   if (state.role.kind !== 'leader') return
   for (const [member, progress] of state.role.progress) {
     if (progress.load !== load) continue
@@ -204,7 +209,10 @@ function durableMatch(state: RaftState, follower: Follower): Index {
 /** Whose append this is leads the current term. Returns our role as its follower, or null for a replay to ignore. */
 function follow(state: RaftState, from: NodeId, round: number): Follower | null {
   const { role, currentTerm, leaderOfTerm } = state
-  assert(leaderOfTerm === null || leaderOfTerm === from, `two leaders in term ${currentTerm}: ${from} and ${leaderOfTerm}`)
+  assert(
+    leaderOfTerm === null || leaderOfTerm === from,
+    `two leaders in term ${currentTerm}: ${from} and ${leaderOfTerm}`,
+  )
   const isNews = round > state.roundHeard
   if (role.kind !== 'follower' || role.leader === null) {
     // An old round does not bring back a leader that we know to be gone.

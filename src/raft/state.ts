@@ -159,7 +159,8 @@ export function createRaft(setup: RaftSetup): RaftState {
       kind: 'follower',
       leader: null,
       leaderHeardAt: -Infinity,
-      electionDeadline: setup.now + drawBetween(setup.random, options.electionTimeoutMinMs, options.electionTimeoutMaxMs),
+      electionDeadline:
+        setup.now + drawBetween(setup.random, options.electionTimeoutMinMs, options.electionTimeoutMaxMs),
       hurryUntil: -Infinity,
       verifiedIndex: asIndex(0),
       acknowledgedIndex: asIndex(0),

@@ -25,7 +25,8 @@ function lastTime({ state }: Core): number {
 /** Everybody acknowledges everything. */
 function commitAll(core: Core): void {
   const { lastIndex } = core.state.log
-  for (const peer of core.state.members.slice(1)) receive(core, peer, accepted({ term: core.state.currentTerm, match: lastIndex }))
+  for (const peer of core.state.members.slice(1))
+    receive(core, peer, accepted({ term: core.state.currentTerm, match: lastIndex }))
   persistAll(core)
 }
 
@@ -63,7 +64,8 @@ t.test('DESIGN 4 H9 in steps of 50 ms time runs at full speed, however seldom en
       commitAll(core)
     }
     const { role } = core.state
-    if (role.kind === 'leader') for (const peer of ['n2', 'n3']) receive(core, peer, accepted({ term: 1, match: 0, round: role.rounds.current }))
+    if (role.kind === 'leader')
+      for (const peer of ['n2', 'n3']) receive(core, peer, accepted({ term: 1, match: 0, round: role.rounds.current }))
   }
 })
 
@@ -102,7 +104,10 @@ t.test('S5 a clock that goes back and forth counts no time twice', async (t) => 
 })
 
 t.test('S5 whatever the clock does, time never runs backwards nor faster than the clock', async (t) => {
-  const event = fc.record({ ms: fc.oneof(fc.double({ min: -50, max: 100, noNaN: true }), fc.nat(3000)), commit: fc.boolean() })
+  const event = fc.record({
+    ms: fc.oneof(fc.double({ min: -50, max: 100, noNaN: true }), fc.nat(3000)),
+    commit: fc.boolean(),
+  })
   fc.assert(
     fc.property(fc.nat(10_000), fc.array(event, { maxLength: 60 }), (start, events) => {
       const clock = startClock(asClusterTime(start), 0)
@@ -115,7 +120,8 @@ t.test('S5 whatever the clock does, time never runs backwards nor faster than th
         if (stamped < last) throw new Error('backwards')
         // Sums of fractions are not exact.
         if (stamped - start > highest + 1e-6) throw new Error('faster than the clock')
-        if (stamped > Math.max(last, (committed ?? start - 2000) + 2000)) throw new Error('too far ahead of the last commit')
+        if (stamped > Math.max(last, (committed ?? start - 2000) + 2000))
+          throw new Error('too far ahead of the last commit')
         last = stamped
         if (commit) ownEntryCommitted(clock, asClusterTime((committed = stamped)))
       }

@@ -19,25 +19,31 @@ import {
   tickAfter,
 } from '../support/raft-core.ts'
 
-t.test('§5.4.2 B13 a leader commits by counting only entries of its own term (LeaderOnlyCommitsLogFromCurrentTerm)', async (t) => {
-  for (const [match, commit] of [
-    [1, 0],
-    [2, 0],
-    [3, 3],
-  ] as const) {
-    const core = startCore({ term: 2, log: [1, 2] })
-    becomeLeader(core)
-    receive(core, 'n2', accepted({ term: 3, match }))
-    t.equal(core.state.commitIndex, commit)
-  }
-})
+t.test(
+  '§5.4.2 B13 a leader commits by counting only entries of its own term (LeaderOnlyCommitsLogFromCurrentTerm)',
+  async (t) => {
+    for (const [match, commit] of [
+      [1, 0],
+      [2, 0],
+      [3, 3],
+    ] as const) {
+      const core = startCore({ term: 2, log: [1, 2] })
+      becomeLeader(core)
+      receive(core, 'n2', accepted({ term: 3, match }))
+      t.equal(core.state.commitIndex, commit)
+    }
+  },
+)
 
 t.test('§5.4.2 a leader without clients commits its no-op and with it all before (B66)', async (t) => {
   const core = startCore({ members: 1, term: 1, log: [1, 1] })
   tickAfter(core, 500)
   persistAll(core)
   t.same(lines(persistAll(core)), ['asks for entries 1..2'])
-  t.same(lines(give(core, { kind: 'entriesLoaded', load: 1, entries: entriesFrom(1, [1, 1]) })), ['applies 1/1 2/1', 'applies 3/2'])
+  t.same(lines(give(core, { kind: 'entriesLoaded', load: 1, entries: entriesFrom(1, [1, 1]) })), [
+    'applies 1/1 2/1',
+    'applies 3/2',
+  ])
 })
 
 t.test('§5.3 B15 a rejection commits nothing', async (t) => {
@@ -68,42 +74,65 @@ t.test('thesis §10.2.1 B12 the own disk counts like any other, no more and no l
   t.equal(first.state.commitIndex, 2)
 })
 
-t.test('B19 committed entries are applied once, in order, without gaps, in pages from disk and then from memory', async (t) => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 12 }), fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 12, maxLength: 12 }), (stored, pages) => {
-      const terms = Array.from({ length: stored }, () => 1)
-      const core = startCore({ term: 1, log: terms, options: { windowBytesMax: 100 } })
-      const applied: Entry[] = []
-      const waiting: { load: number; from: number; to: number }[] = []
-      const take = (effects: ReturnType<typeof give>) => {
-        for (const effect of effects) {
-          if (effect.kind === 'apply') applied.push(...effect.entries)
-          if (effect.kind === 'loadEntries') waiting.push(effect)
-        }
-      }
-      becomeFollowerOf(core, 'n2', 1)
-      take(receive(core, 'n2', append({ term: 1, after: [stored, 1], entries: entriesFrom(stored + 1, [1, 1]), commit: stored })))
-      for (const page of pages) {
-        const request = waiting.shift()
-        if (request === undefined) break
-        // While entries are read, more are committed.
-        take(receive(core, 'n2', append({ term: 1, after: [stored + 2, 1], commit: stored + 2 })))
-        const count = Math.min(page, request.to - request.from + 1)
-        take(give(core, { kind: 'entriesLoaded', load: request.load, entries: entriesFrom(request.from, terms.slice(0, count)) }))
-      }
-      const indexes = applied.map(({ index }) => index)
-      const inOrder = indexes.every((index, position) => index === position + 1)
-      if (!inOrder || indexes.length !== core.state.appliedIndex) throw new Error(`applied ${indexes}`)
-      if (waiting.length === 0 && indexes.length !== stored + 2) throw new Error(`applied only ${indexes}`)
-    }),
-  )
-  t.pass()
-})
+t.test(
+  'B19 committed entries are applied once, in order, without gaps, in pages from disk and then from memory',
+  async (t) => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 12 }),
+        fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 12, maxLength: 12 }),
+        (stored, pages) => {
+          const terms = Array.from({ length: stored }, () => 1)
+          const core = startCore({ term: 1, log: terms, options: { windowBytesMax: 100 } })
+          const applied: Entry[] = []
+          const waiting: { load: number; from: number; to: number }[] = []
+          const take = (effects: ReturnType<typeof give>) => {
+            for (const effect of effects) {
+              if (effect.kind === 'apply') applied.push(...effect.entries)
+              if (effect.kind === 'loadEntries') waiting.push(effect)
+            }
+          }
+          becomeFollowerOf(core, 'n2', 1)
+          take(
+            receive(
+              core,
+              'n2',
+              append({ term: 1, after: [stored, 1], entries: entriesFrom(stored + 1, [1, 1]), commit: stored }),
+            ),
+          )
+          for (const page of pages) {
+            const request = waiting.shift()
+            if (request === undefined) break
+            // While entries are read, more are committed.
+            take(receive(core, 'n2', append({ term: 1, after: [stored + 2, 1], commit: stored + 2 })))
+            const count = Math.min(page, request.to - request.from + 1)
+            take(
+              give(core, {
+                kind: 'entriesLoaded',
+                load: request.load,
+                entries: entriesFrom(request.from, terms.slice(0, count)),
+              }),
+            )
+          }
+          const indexes = applied.map(({ index }) => index)
+          const inOrder = indexes.every((index, position) => index === position + 1)
+          if (!inOrder || indexes.length !== core.state.appliedIndex) throw new Error(`applied ${indexes.join()}`)
+          if (waiting.length === 0 && indexes.length !== stored + 2) throw new Error(`applied only ${indexes.join()}`)
+        },
+      ),
+    )
+    t.pass()
+  },
+)
 
 t.test('the window of bodies shrinks behind what is applied and durable', async (t) => {
   const core = startCore({ options: { windowBytesMax: 200 } })
   becomeFollowerOf(core, 'n2', 1)
-  receive(core, 'n2', append({ term: 1, round: 2, entries: entriesFrom(1, [1, 1, 1, 1, 1, 1], 'x'.repeat(52)), commit: 6 }))
+  receive(
+    core,
+    'n2',
+    append({ term: 1, round: 2, entries: entriesFrom(1, [1, 1, 1, 1, 1, 1], 'x'.repeat(52)), commit: 6 }),
+  )
   t.equal(core.state.log.window.length, 6, 'all are applied, none is durable')
   persistAll(core)
   receive(core, 'n2', append({ term: 1, round: 3, after: [6, 1], entries: entriesFrom(7, [1]), commit: 7 }))

@@ -22,22 +22,25 @@ import {
 
 const persisted = (io: number) => ({ kind: 'persisted', io: asIo(io) }) as const
 
-t.test('H29 a tail that was replaced and restored is durable when its last write is, not the first (ABA)', async (t) => {
-  const core = startCore({ term: 5, log: [5] })
-  receive(core, 'n2', append({ term: 5, after: [1, 5], entries: entriesFrom(2, [5]) })) // write 1: 2/5
-  receive(core, 'n3', append({ term: 6, after: [1, 5], entries: entriesFrom(2, [6]) })) // 2: term 6; 3: 2/6
-  receive(core, 'n2', append({ term: 7, after: [1, 5], entries: entriesFrom(2, [5]) })) // 4: term 7; 5: 2/5
-  for (const [io, durable] of [
-    [1, 1],
-    [2, 1],
-    [3, 1],
-    [4, 1],
-    [5, 2],
-  ] as const) {
-    give(core, persisted(io))
-    t.equal(core.state.durability.durableIndex, durable, `after write ${io}`)
-  }
-})
+t.test(
+  'H29 a tail that was replaced and restored is durable when its last write is, not the first (ABA)',
+  async (t) => {
+    const core = startCore({ term: 5, log: [5] })
+    receive(core, 'n2', append({ term: 5, after: [1, 5], entries: entriesFrom(2, [5]) })) // write 1: 2/5
+    receive(core, 'n3', append({ term: 6, after: [1, 5], entries: entriesFrom(2, [6]) })) // 2: term 6; 3: 2/6
+    receive(core, 'n2', append({ term: 7, after: [1, 5], entries: entriesFrom(2, [5]) })) // 4: term 7; 5: 2/5
+    for (const [io, durable] of [
+      [1, 1],
+      [2, 1],
+      [3, 1],
+      [4, 1],
+      [5, 2],
+    ] as const) {
+      give(core, persisted(io))
+      t.equal(core.state.durability.durableIndex, durable, `after write ${io}`)
+    }
+  },
+)
 
 t.test('H29 the vote that rode on a replaced write is told when that write is done', async (t) => {
   const core = startCore({ term: 5, log: [5] })
@@ -50,7 +53,9 @@ t.test('H29 the vote that rode on a replaced write is told when that write is do
   give(core, persisted(3))
   t.equal(core.state.durability.durableIndex, 1)
   t.match(core.state.durability, { hardStateIo: 3, doneIo: 3 })
-  t.same(sent(receive(core, 'n3', append({ term: 7, round: 2, after: [1, 5] }))), ['-> n3 appendAccepted term 7 match 1 round 2'])
+  t.same(sent(receive(core, 'n3', append({ term: 7, round: 2, after: [1, 5] }))), [
+    '-> n3 appendAccepted term 7 match 1 round 2',
+  ])
 })
 
 t.test('B23 what is replaced is durable no longer, though its old write was done', async (t) => {
@@ -100,7 +105,10 @@ t.test('DESIGN 3 durable is exactly what no write under way has yet to bring (mo
         const term = position + 1
         const keep = at % (memory.length + 1)
         const after = [keep, memory[keep - 1]?.term ?? 0] as const
-        const entries = entriesFrom(keep + 1, Array.from({ length }, () => term))
+        const entries = entriesFrom(
+          keep + 1,
+          Array.from({ length }, () => term),
+        )
         const effects = receive(core, position % 2 === 0 ? 'n2' : 'n3', append({ term, after, entries }))
         memory = [...memory.slice(0, keep), ...entries]
         for (const effect of effects) if (effect.kind === 'persist') queue.push(effect)
@@ -112,7 +120,10 @@ t.test('DESIGN 3 durable is exactly what no write under way has yet to bring (mo
         const last = completed.at(-1)
         if (last !== undefined) give(core, persisted(last.io))
         // What is durable: entries of the disk that are in memory, too, and that nothing in the queue will touch.
-        const touched = Math.min(...queue.flatMap((write) => write.entries.map(({ index }) => index as number)), Infinity)
+        const touched = Math.min(
+          ...queue.flatMap((write) => write.entries.map(({ index }) => index as number)),
+          Infinity,
+        )
         const expected = Math.min(disk.length, memory.length, touched - 1)
         const { durableIndex } = core.state.durability
         if (durableIndex !== expected) throw new Error(`durable up to ${durableIndex}, not ${expected}`)

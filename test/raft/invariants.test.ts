@@ -1,5 +1,5 @@
-// The invariants themselves: each is broken once, by hand, to see that it would be noticed. A check that cannot fail would
-// make every test of the core worthless.
+// The invariants themselves: each is broken once, by hand, to see that it would be noticed. A check that cannot fail
+// would make every test of the core worthless.
 import t from 'tap'
 import { AssertionFailure } from '../../src/assert.ts'
 import { asClusterTime, asIndex, asIo, asNodeId, asTerm } from '../../src/ids.ts'
@@ -64,20 +64,37 @@ const breaches: [string, () => RaftState, (state: RaftState) => void][] = [
   [
     'cluster time does not decrease along the log',
     follower,
-    (state) => state.log.window.splice(0, 1, ...entriesFrom(3, [2]).map((entry) => ({ ...entry, time: asClusterTime(9) }))),
+    (state) =>
+      state.log.window.splice(0, 1, ...entriesFrom(3, [2]).map((entry) => ({ ...entry, time: asClusterTime(9) }))),
   ],
   ['the window ends the log', follower, (state) => (state.log.lastTime = asClusterTime(5))],
   ['spans ascend', follower, (state) => state.log.spans.push({ term: asTerm(2), firstIndex: asIndex(6) })],
-  ['the first span begins the log', follower, (state) => state.log.spans.splice(0, 1, { term: asTerm(1), firstIndex: asIndex(2) })],
-  ['entries are of the terms that the spans say', follower, (state) => (state.log.spans[1] = { term: asTerm(2), firstIndex: asIndex(4) })],
-  ['durable is what no write under way has yet to bring', follower, (state) => (state.durability.durableIndex = asIndex(3))],
+  [
+    'the first span begins the log',
+    follower,
+    (state) => state.log.spans.splice(0, 1, { term: asTerm(1), firstIndex: asIndex(2) }),
+  ],
+  [
+    'entries are of the terms that the spans say',
+    follower,
+    (state) => (state.log.spans[1] = { term: asTerm(2), firstIndex: asIndex(4) }),
+  ],
+  [
+    'durable is what no write under way has yet to bring',
+    follower,
+    (state) => (state.durability.durableIndex = asIndex(3)),
+  ],
   ['an unsynced span is under way', follower, (state) => (state.durability.doneIo = state.durability.lastIo)],
   [
     'unsynced spans ascend',
     follower,
     (state) => state.durability.unsynced.push({ firstIndex: asIndex(5), io: asIo(4) }),
   ],
-  ['a follower acknowledges what is verified and durable', follower, (state) => Object.assign(state.role, { acknowledgedIndex: 5 })],
+  [
+    'a follower acknowledges what is verified and durable',
+    follower,
+    (state) => Object.assign(state.role, { acknowledgedIndex: 5 }),
+  ],
   ['what is verified is in the log', follower, (state) => Object.assign(state.role, { verifiedIndex: 9 })],
   ['whoever is followed leads the term', follower, (state) => Object.assign(state.role, { leader: asNodeId('n3') })],
   ['a candidate has voted for itself', candidate, (state) => (state.votedFor = null)],
@@ -86,7 +103,11 @@ const breaches: [string, () => RaftState, (state: RaftState) => void][] = [
   ['cluster time keeps to its limit', leader, (state) => (leading(state).role.clock.time = 1e9)],
   ['uncommitted bytes are counted', leader, (state) => leading(state).role.uncommittedBytes--],
   ['match is below next', leader, (state) => (leading(state).progress.nextIndex = asIndex(2))],
-  ['match lies in the log', leader, (state) => Object.assign(leading(state).progress, { matchIndex: 50, nextIndex: 51 })],
+  [
+    'match lies in the log',
+    leader,
+    (state) => Object.assign(leading(state).progress, { matchIndex: 50, nextIndex: 51 }),
+  ],
   ['next lies at most behind the log', leader, (state) => (leading(state).progress.nextIndex = asIndex(50))],
   ['bytes in flight are counted', leader, (state) => leading(state).progress.inflightBytes++],
   ['only rounds that began are answered', leader, (state) => (leading(state).progress.roundAnswered = 99)],
@@ -119,7 +140,11 @@ const badTransitions: [string, Partial<Summary>, Partial<Summary>][] = [
   ['the applied index never decreases', {}, { appliedIndex: asIndex(3) }],
   ['only committed entries are applied', {}, { appliedIndex: asIndex(6) }],
   ['only entries of the log are committed', {}, { commitIndex: asIndex(9) }],
-  ['committed entries are never dropped', { commitIndex: asIndex(8) }, { lastIndex: asIndex(7), commitIndex: asIndex(8) }],
+  [
+    'committed entries are never dropped',
+    { commitIndex: asIndex(8) },
+    { lastIndex: asIndex(7), commitIndex: asIndex(8) },
+  ],
   ['a vote is given once in a term', {}, { votedFor: asNodeId('n2') }],
   ['a vote is given once in a term', {}, { votedFor: null }],
   ['one leader in a term', led, { leaderOfTerm: asNodeId('n2') }],
@@ -135,11 +160,17 @@ for (const [what, from, to] of badTransitions) {
     checkTransition(start, start)
     const broken = { ...start, ...to }
     // The last one is also caught as an entry that is committed but not in the log.
-    t.throws(() => checkTransition(start, broken), what.startsWith('committed entries') ? AssertionFailure : new AssertionFailure(what))
+    t.throws(
+      () => checkTransition(start, broken),
+      what.startsWith('committed entries') ? AssertionFailure : new AssertionFailure(what),
+    )
   })
 }
 
 t.test('RAFT 2: a later term may change leader, vote and log', async (t) => {
-  checkTransition({ ...before, ...led }, { ...before, term: asTerm(5), votedFor: null, role: 'follower', lastIndex: asIndex(6) })
+  checkTransition(
+    { ...before, ...led },
+    { ...before, term: asTerm(5), votedFor: null, role: 'follower', lastIndex: asIndex(6) },
+  )
   t.match(summarize(leader()), { role: 'leader', leader: 'n1', leaderOfTerm: 'n1', term: 2 })
 })

@@ -39,7 +39,8 @@ function sizeOf(entries: readonly Entry[]): number {
 function checkEqual(log: Log, model: Model): void {
   const { entries, windowFrom } = model
   const expect = (isTrue: boolean, what: string) => {
-    if (!isTrue) throw new Error(`${what}: ${JSON.stringify({ log, entries: entries.map(({ term }) => term), windowFrom })}`)
+    if (!isTrue)
+      throw new Error(`${what}: ${JSON.stringify({ log, entries: entries.map(({ term }) => term), windowFrom })}`)
   }
   expect(log.lastIndex === entries.length, 'last index')
   expect(lastTerm(log) === (entries.at(-1)?.term ?? 0), 'last term')
@@ -55,7 +56,12 @@ function checkEqual(log: Log, model: Model): void {
 const terms = fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 12 }).map((list) => list.sort((a, b) => a - b))
 
 type Change =
-  | { readonly kind: 'append' | 'replace'; readonly at: number; readonly terms: readonly number[]; readonly bytes: number }
+  | {
+      readonly kind: 'append' | 'replace'
+      readonly at: number
+      readonly terms: readonly number[]
+      readonly bytes: number
+    }
   | { readonly kind: 'shrink'; readonly bytesMax: number; readonly keepAbove: number }
 
 const change: fc.Arbitrary<Change> = fc.oneof(
@@ -82,7 +88,9 @@ function play(log: Log, model: Model, { ...each }: Change): void {
   const isReplacement = each.kind === 'replace' && model.entries.length > 0
   const first = isReplacement ? (each.at % model.entries.length) + 1 : model.entries.length + 1
   let term: number = model.entries[first - 2]?.term ?? 0
-  const fresh = each.terms.map((rise, position) => entry(first + position, (term += Math.max(rise, term === 0 ? 1 : 0)), each.bytes))
+  const fresh = each.terms.map((rise, position) =>
+    entry(first + position, (term += Math.max(rise, term === 0 ? 1 : 0)), each.bytes),
+  )
   if (isReplacement) replaceFrom(log, fresh)
   else append(log, fresh)
   model.entries = [...model.entries.slice(0, first - 1), ...fresh]
@@ -128,7 +136,11 @@ t.test('§5.3 windowSlice gives the entries asked for, the first always, then as
 t.test('§5.3 lastIndexNotAbove is the last entry up to an index whose term is not above a term', async (t) => {
   fc.assert(
     fc.property(terms, fc.nat(14), fc.nat(7), (list, index, term) => {
-      const found = lastIndexNotAbove(logOf(list.map((each, position) => entry(position + 1, each, 0))), asIndex(index), asTerm(term))
+      const found = lastIndexNotAbove(
+        logOf(list.map((each, position) => entry(position + 1, each, 0))),
+        asIndex(index),
+        asTerm(term),
+      )
       let expected = Math.min(index, list.length)
       while (expected > 0 && (list[expected - 1] ?? 0) > term) expected--
       const same = found.index === expected && found.term === (expected === 0 ? 0 : list[expected - 1])
@@ -159,7 +171,8 @@ t.test('§5.3 B33 two logs find where they agree in as many steps as they have t
         steps++
       }
       const distinct = new Set([...ours, ...theirs]).size
-      if (probe !== Math.min(prefix.length, leader.length) || steps > distinct + 1) throw new Error(`${steps} steps to ${probe}`)
+      if (probe !== Math.min(prefix.length, leader.length) || steps > distinct + 1)
+        throw new Error(`${steps} steps to ${probe}`)
     }),
   )
   t.pass()
@@ -167,7 +180,10 @@ t.test('§5.3 B33 two logs find where they agree in as many steps as they have t
 
 t.test('§5.3 the window is dropped seldom, by the quarter, and never what is still needed', async (t) => {
   const log = logOf([])
-  append(log, [1, 2, 3, 4, 5].map((index) => entry(index, 1, 52)))
+  append(
+    log,
+    [1, 2, 3, 4, 5].map((index) => entry(index, 1, 52)),
+  )
   shrinkWindow(log, { bytesMax: 400, keepAbove: asIndex(5) })
   t.equal(log.window.length, 5, '500 bytes are not much more than 400')
   shrinkWindow(log, { bytesMax: 300, keepAbove: asIndex(1) })

@@ -13,9 +13,13 @@ function check(progress: Progress, lastIndex: number): void {
   const { matchIndex, nextIndex, inflight, inflightBytes } = progress
   const bytes = inflight.reduce((sum, each) => sum + each.bytes, 0)
   if (bytes !== inflightBytes) throw new Error(`${inflightBytes} bytes in flight, not ${bytes}`)
-  if (matchIndex >= nextIndex || nextIndex > lastIndex + 1) throw new Error(`match ${matchIndex} next ${nextIndex} last ${lastIndex}`)
-  const ascends = inflight.every(({ lastIndex: last }, position) => last > (inflight[position - 1]?.lastIndex ?? matchIndex))
-  if (!ascends || (inflight.at(-1)?.lastIndex ?? 0) >= nextIndex) throw new Error('the pipeline lies between match and next')
+  if (matchIndex >= nextIndex || nextIndex > lastIndex + 1)
+    throw new Error(`match ${matchIndex} next ${nextIndex} last ${lastIndex}`)
+  const ascends = inflight.every(
+    ({ lastIndex: last }, position) => last > (inflight[position - 1]?.lastIndex ?? matchIndex),
+  )
+  if (!ascends || (inflight.at(-1)?.lastIndex ?? 0) >= nextIndex)
+    throw new Error('the pipeline lies between match and next')
   if (progress.mode === 'probe' && inflight.length > 0) throw new Error('a probe has no pipeline')
 }
 
@@ -36,7 +40,8 @@ t.test('§5.3 B24 B31 counters are right after 100,000 random events, and zero w
       sends++
     } else if (kind < 10) {
       // The member tells the truth, however late: something between nothing and the last entry sent to it.
-      const sent = progress.mode === 'probe' ? (progress.probe?.lastIndex ?? progress.matchIndex) : progress.nextIndex - 1
+      const sent =
+        progress.mode === 'probe' ? (progress.probe?.lastIndex ?? progress.matchIndex) : progress.nextIndex - 1
       acknowledged(progress, asIndex(draw(Math.max(sent, progress.matchIndex) + 1)))
     } else if (kind === 10) {
       probeFrom(progress, asIndex(progress.matchIndex + 1 + draw(lastIndex - progress.matchIndex + 1)))
@@ -73,16 +78,21 @@ t.test('§5.3 a probe is one append at a time; the pipeline takes as many as its
 
 t.test('§5.3 an acknowledgement frees what it covers, in part or as a whole', async (t) => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 8 }), fc.nat(60), (lengths, match) => {
-      const progress = createProgress(asIndex(0), 0)
-      acknowledged(progress, asIndex(0))
-      let last = 0
-      for (const length of lengths) appendSent(progress, { lastIndex: asIndex((last += length)), bytes: length })
-      acknowledged(progress, asIndex(Math.min(match, last)))
-      let end = 0
-      const left = lengths.filter((length) => (end += length) > match)
-      if (progress.inflightBytes !== left.reduce((sum, each) => sum + each, 0)) throw new Error(`${progress.inflightBytes} left`)
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 8 }),
+      fc.nat(60),
+      (lengths, match) => {
+        const progress = createProgress(asIndex(0), 0)
+        acknowledged(progress, asIndex(0))
+        let last = 0
+        for (const length of lengths) appendSent(progress, { lastIndex: asIndex((last += length)), bytes: length })
+        acknowledged(progress, asIndex(Math.min(match, last)))
+        let end = 0
+        const left = lengths.filter((length) => (end += length) > match)
+        if (progress.inflightBytes !== left.reduce((sum, each) => sum + each, 0))
+          throw new Error(`${progress.inflightBytes} left`)
+      },
+    ),
   )
   t.pass()
 })

@@ -32,16 +32,19 @@ function servingLeader(members = 3): Core {
   return core
 }
 
-t.test('thesis §6.4 a read begins a round at once, and is answered when a majority has answered that (ReadOnlyOptionSafe, B74)', async (t) => {
-  const core = servingLeader()
-  t.same(give(core, read(7)), [])
-  t.same(sent(tickAfter(core, 0)), [
-    '-> n2 appendEntries term 1 after 1/1 commit 1 round 2',
-    '-> n3 appendEntries term 1 after 1/1 commit 1 round 2',
-  ])
-  t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 1, round: 2 }))), ['may answer read 7 at 1'])
-  t.same(lines(receive(core, 'n3', accepted({ term: 1, match: 1, round: 2 }))), [], 'once')
-})
+t.test(
+  'thesis §6.4 a read begins a round at once, and is answered when a majority has answered that (ReadOnlyOptionSafe, B74)',
+  async (t) => {
+    const core = servingLeader()
+    t.same(give(core, read(7)), [])
+    t.same(sent(tickAfter(core, 0)), [
+      '-> n2 appendEntries term 1 after 1/1 commit 1 round 2',
+      '-> n3 appendEntries term 1 after 1/1 commit 1 round 2',
+    ])
+    t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 1, round: 2 }))), ['may answer read 7 at 1'])
+    t.same(lines(receive(core, 'n3', accepted({ term: 1, match: 1, round: 2 }))), [], 'once')
+  },
+)
 
 t.test('thesis §6.4 a rejection confirms as well as an acceptance: it tells of the same term', async (t) => {
   const core = servingLeader()
@@ -50,15 +53,18 @@ t.test('thesis §6.4 a rejection confirms as well as an acceptance: it tells of 
   t.same(lines(receive(core, 'n2', rejected({ term: 1, at: 1, hint: [0, 0], round: 2 }))), ['may answer read 7 at 1'])
 })
 
-t.test('thesis §6.4 B65 a leader that has committed nothing of its term lets reads wait (ReadOnlyForNewLeader)', async (t) => {
-  const core = startCore()
-  becomeLeader(core)
-  give(core, read(7))
-  t.same(tickAfter(core, 0), [])
-  receive(core, 'n2', accepted({ term: 1, match: 1 }))
-  t.match(sent(tickAfter(core, 0))[0], 'round 2')
-  t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 1, round: 2 }))), ['may answer read 7 at 1'])
-})
+t.test(
+  'thesis §6.4 B65 a leader that has committed nothing of its term lets reads wait (ReadOnlyForNewLeader)',
+  async (t) => {
+    const core = startCore()
+    becomeLeader(core)
+    give(core, read(7))
+    t.same(tickAfter(core, 0), [])
+    receive(core, 'n2', accepted({ term: 1, match: 1 }))
+    t.match(sent(tickAfter(core, 0))[0], 'round 2')
+    t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 1, round: 2 }))), ['may answer read 7 at 1'])
+  },
+)
 
 t.test('thesis §6.4 B67 answers to earlier rounds confirm nothing, however many', async (t) => {
   const core = servingLeader(5)
@@ -106,24 +112,27 @@ t.test('thesis §6.4 the index is that of the round: what was committed meanwhil
   t.same(lines(receive(core, 'n3', accepted({ term: 1, match: 1, round: 2 }))), ['may answer read 7 at 1'])
 })
 
-t.test('thesis §6.4 many reads share a round, and while one is under way the next gathers (ReadOnlyDuplicateRequest)', async (t) => {
-  const core = servingLeader()
-  give(core, read(1))
-  receive(core, 'n2', readIndex(2))
-  tickAfter(core, 0)
-  give(core, read(3))
-  receive(core, 'n3', readIndex(2))
-  t.same(tickAfter(core, 0), [], 'no round more')
-  t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 1, round: 2 }))), [
-    'may answer read 1 at 1',
-    '-> n2 readIndexResponse term 1 read 2 at 1',
-  ])
-  t.match(sent(tickAfter(core, 0))[0], 'round 3')
-  t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 1, round: 3 }))), [
-    'may answer read 3 at 1',
-    '-> n3 readIndexResponse term 1 read 2 at 1',
-  ])
-})
+t.test(
+  'thesis §6.4 many reads share a round, and while one is under way the next gathers (ReadOnlyDuplicateRequest)',
+  async (t) => {
+    const core = servingLeader()
+    give(core, read(1))
+    receive(core, 'n2', readIndex(2))
+    tickAfter(core, 0)
+    give(core, read(3))
+    receive(core, 'n3', readIndex(2))
+    t.same(tickAfter(core, 0), [], 'no round more')
+    t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 1, round: 2 }))), [
+      'may answer read 1 at 1',
+      '-> n2 readIndexResponse term 1 read 2 at 1',
+    ])
+    t.match(sent(tickAfter(core, 0))[0], 'round 3')
+    t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 1, round: 3 }))), [
+      'may answer read 3 at 1',
+      '-> n3 readIndexResponse term 1 read 2 at 1',
+    ])
+  },
+)
 
 t.test('thesis §6.4 a follower asks its leader, and is told the index or that nobody leads', async (t) => {
   const core = startCore()
@@ -132,7 +141,9 @@ t.test('thesis §6.4 a follower asks its leader, and is told the index or that n
   t.same(lines(receive(core, 'n2', { kind: 'readIndexResponse', term: asTerm(1), id: 7, index: asIndex(4) })), [
     'may answer read 7 at 4',
   ])
-  t.same(lines(receive(core, 'n2', { kind: 'readIndexResponse', term: asTerm(1), id: 8, index: null })), ['refuses read 8'])
+  t.same(lines(receive(core, 'n2', { kind: 'readIndexResponse', term: asTerm(1), id: 8, index: null })), [
+    'refuses read 8',
+  ])
 })
 
 t.test('thesis §6.4 B64 who knows no leader refuses a read at once, and who is asked wrongly says so', async (t) => {
@@ -152,31 +163,40 @@ t.test('thesis §6.4 B64 a leader that steps down refuses its own reads, asked f
   tickAfter(deposed, 0)
   give(deposed, read(2))
   receive(deposed, 'n2', readIndex(3))
-  t.same(lines(receive(deposed, 'n2', append({ term: 2 }))).filter((line) => line.includes('read')), ['refuses read 1', 'refuses read 2'])
+  t.same(
+    lines(receive(deposed, 'n2', append({ term: 2 }))).filter((line) => line.includes('read')),
+    ['refuses read 1', 'refuses read 2'],
+  )
 
   const alone = servingLeader()
   give(alone, read(1))
   t.same(lines(tickAfter(alone, 1001)), ['refuses read 1', 'has no leader in term 1'])
 })
 
-t.test('thesis §6.4 B57 a transfer under way does not make a read stale: it needs its round all the same', async (t) => {
-  const core = servingLeader()
-  give(core, { kind: 'transferLeadership', to: null })
-  give(core, read(7))
-  t.match(sent(tickAfter(core, 0))[0], 'round 2')
-  t.same(lines(receive(core, 'n3', accepted({ term: 1, match: 1, round: 2 }))), ['may answer read 7 at 1'])
-})
+t.test(
+  'thesis §6.4 B57 a transfer under way does not make a read stale: it needs its round all the same',
+  async (t) => {
+    const core = servingLeader()
+    give(core, { kind: 'transferLeadership', to: null })
+    give(core, read(7))
+    t.match(sent(tickAfter(core, 0))[0], 'round 2')
+    t.same(lines(receive(core, 'n3', accepted({ term: 1, match: 1, round: 2 }))), ['may answer read 7 at 1'])
+  },
+)
 
-t.test('thesis §6.4 rounds begun by reads are heartbeats too: a lost probe is found out by the next of them', async (t) => {
-  const core = startCore()
-  becomeLeader(core)
-  receive(core, 'n2', accepted({ term: 1, match: 1 }))
-  // The append with the no-op never reached n3.
-  give(core, read(1))
-  t.same(sent(tickAfter(core, 10))[1], '-> n3 appendEntries term 1 after 0/0 commit 1 round 2')
-  receive(core, 'n3', accepted({ term: 1, match: 0, round: 2 }))
-  give(core, read(2))
-  t.same(sent(tickAfter(core, 10))[1], '-> n3 appendEntries term 1 after 1/1 commit 1 round 3')
-  receive(core, 'n3', rejected({ term: 1, at: 1, hint: [0, 0], round: 3 }))
-  t.same(sent(tickAfter(core, 0)), ['-> n3 appendEntries term 1 after 0/0 + 1/1 commit 1 round 3'])
-})
+t.test(
+  'thesis §6.4 rounds begun by reads are heartbeats too: a lost probe is found out by the next of them',
+  async (t) => {
+    const core = startCore()
+    becomeLeader(core)
+    receive(core, 'n2', accepted({ term: 1, match: 1 }))
+    // The append with the no-op never reached n3.
+    give(core, read(1))
+    t.same(sent(tickAfter(core, 10))[1], '-> n3 appendEntries term 1 after 0/0 commit 1 round 2')
+    receive(core, 'n3', accepted({ term: 1, match: 0, round: 2 }))
+    give(core, read(2))
+    t.same(sent(tickAfter(core, 10))[1], '-> n3 appendEntries term 1 after 1/1 commit 1 round 3')
+    receive(core, 'n3', rejected({ term: 1, at: 1, hint: [0, 0], round: 3 }))
+    t.same(sent(tickAfter(core, 0)), ['-> n3 appendEntries term 1 after 0/0 + 1/1 commit 1 round 3'])
+  },
+)

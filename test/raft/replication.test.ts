@@ -1,12 +1,9 @@
-// AppendEntries from both sides (§5.3): what a leader sends and learns, what a follower keeps, commits and answers.
+// AppendEntries from the leader's side (§5.3): what is sent to whom, and what an answer teaches.
 import t from 'tap'
 import { asNodeId } from '../../src/ids.ts'
 import {
   accepted,
-  append,
-  becomeFollowerOf,
   becomeLeader,
-  becomePreCandidate,
   entriesFrom,
   give,
   lines,
@@ -33,22 +30,11 @@ function settledLeader(options = {}): Core {
   return core
 }
 
-/** A follower of n2 in term 1 with three entries, all durable and acknowledged; the newest round is 2. */
-function settledFollower(): Core {
-  const core = startCore()
-  becomeFollowerOf(core, 'n2', 1)
-  receive(core, 'n2', append({ term: 1, round: 2, entries: entriesFrom(1, [1, 1, 1]) }))
-  persistAll(core)
-  return core
-}
-
 function progressOf(core: Core, peer: typeof n2) {
   const progress = roleOf(core, 'leader').progress.get(peer)
   if (progress === undefined) throw new Error(`no progress of ${peer}`)
   return progress
 }
-
-// ---- the leader's side
 
 t.test('§5.2 a leader sends heartbeats to all at its interval (LeaderBcastBeat)', async (t) => {
   const core = settledLeader()
@@ -113,17 +99,24 @@ t.test('B35 appends are cut at the byte limit without gaps, and one entry always
       t.ok(entries.length === 1 || entries.reduce((sum, { payload }) => sum + payload.length + 48, 0) <= limit)
       next += entries.length
     }
-    t.equal(next, 2 + lengths.length, `all of ${lengths}`)
+    t.equal(next, 2 + lengths.length, `all of ${lengths.join()}`)
   }
 })
 
-t.test('§5.3 an entry is committed when a majority has it on disk, and all before it with it (LeaderCommitPrecedingEntries)', async (t) => {
-  const core = startCore({ term: 2, log: [1, 2] })
-  becomeLeader(core)
-  t.same(lines(receive(core, 'n2', accepted({ term: 3, match: 2 }))), [], 'entries of earlier terms are not counted')
-  t.same(lines(receive(core, 'n2', accepted({ term: 3, match: 3 }))), ['asks for entries 1..2'], 'applied as soon as they are read')
-  t.equal(core.state.commitIndex, 3)
-})
+t.test(
+  '§5.3 an entry is committed when a majority has it on disk, and all before it with it (LeaderCommitPrecedingEntries)',
+  async (t) => {
+    const core = startCore({ term: 2, log: [1, 2] })
+    becomeLeader(core)
+    t.same(lines(receive(core, 'n2', accepted({ term: 3, match: 2 }))), [], 'entries of earlier terms are not counted')
+    t.same(
+      lines(receive(core, 'n2', accepted({ term: 3, match: 3 }))),
+      ['asks for entries 1..2'],
+      'applied as soon as they are read',
+    )
+    t.equal(core.state.commitIndex, 3)
+  },
+)
 
 t.test('§5.3 news of a commit goes out at the end of the turn, without a heartbeat (LeaderCommitEntry)', async (t) => {
   const core = settledLeader()
@@ -159,27 +152,34 @@ t.test('§5.3 B18 B21 how many acknowledgements commit an entry (LeaderAcknowled
   }
 })
 
-t.test('§5.3 a rejection leads back to where the logs can agree, a term at a time (LeaderSyncFollowerLog)', async (t) => {
-  const core = startCore({ term: 7, log: [1, 1, 1, 4, 4, 5, 5, 6, 6, 6] })
-  becomeLeader(core)
-  const next = (hint: readonly [number, number]) => {
-    receive(core, 'n2', rejected({ term: 8, at: progressOf(core, n2).nextIndex - 1, hint }))
-    return progressOf(core, n2).nextIndex
-  }
-  t.equal(next([9, 6]), 10, 'it is shorter')
-  t.equal(next([8, 4]), 6, 'it has more of term 4')
-  t.equal(next([4, 3]), 4, 'it has a term that we lack')
-  t.equal(next([2, 1]), 3)
-  t.equal(next([0, 0]), 1)
-  t.equal(progressOf(core, n2).matchIndex, 0, 'B15 what is rejected is no match')
-})
+t.test(
+  '§5.3 a rejection leads back to where the logs can agree, a term at a time (LeaderSyncFollowerLog)',
+  async (t) => {
+    const core = startCore({ term: 7, log: [1, 1, 1, 4, 4, 5, 5, 6, 6, 6] })
+    becomeLeader(core)
+    const next = (hint: readonly [number, number]) => {
+      receive(core, 'n2', rejected({ term: 8, at: progressOf(core, n2).nextIndex - 1, hint }))
+      return progressOf(core, n2).nextIndex
+    }
+    t.equal(next([9, 6]), 10, 'it is shorter')
+    t.equal(next([8, 4]), 6, 'it has more of term 4')
+    t.equal(next([4, 3]), 4, 'it has a term that we lack')
+    t.equal(next([2, 1]), 3)
+    t.equal(next([0, 0]), 1)
+    t.equal(progressOf(core, n2).matchIndex, 0, 'B15 what is rejected is no match')
+  },
+)
 
 t.test('§5.3 what the leader has no longer in memory it reads from its disk before sending', async (t) => {
   const core = startCore({ term: 1, log: [1, 1, 1], options: { appendBytesMax: 100 } })
   becomeLeader(core)
   receive(core, 'n2', rejected({ term: 2, at: 3, hint: [1, 1] }))
   t.same(lines(tickAfter(core, 0)), ['asks for entries 2..3'])
-  t.same(lines(tickAfter(core, 75)).slice(0, 1), ['-> n2 appendEntries term 2 after 1/1 commit 0 round 2'], 'heartbeats go on')
+  t.same(
+    lines(tickAfter(core, 75)).slice(0, 1),
+    ['-> n2 appendEntries term 2 after 1/1 commit 0 round 2'],
+    'heartbeats go on',
+  )
   t.same(lines(give(core, { kind: 'entriesLoaded', load: 1, entries: entriesFrom(2, [1]) })), [
     '-> n2 appendEntries term 2 after 1/1 + 2/1 commit 0 round 2',
   ])
@@ -189,7 +189,11 @@ t.test('§5.3 what the leader has no longer in memory it reads from its disk bef
   receive(core, 'n2', rejected({ term: 2, at: 2, hint: [1, 1], round: 2 }))
   t.equal(progressOf(core, n2).nextIndex, 3, 'not below what it has acknowledged')
   give(core, { kind: 'peerConnected', peer: n2, restarted: true })
-  t.same(give(core, { kind: 'entriesLoaded', load: 2, entries: entriesFrom(3, [1]) }), [], 'read for a link that is gone')
+  t.same(
+    give(core, { kind: 'entriesLoaded', load: 2, entries: entriesFrom(3, [1]) }),
+    [],
+    'read for a link that is gone',
+  )
 })
 
 t.test('§5.3 what has been read is not sent if the member has got it meanwhile', async (t) => {
@@ -227,19 +231,22 @@ t.test('B32 in a probe only the newest rejection counts', async (t) => {
   t.match(progressOf(core, n2), { mode: 'probe', nextIndex: 3 })
 })
 
-t.test('§5.3 a lost probe is repeated with the next heartbeat, a lost append of the pipeline after its rejection', async (t) => {
-  const core = startCore()
-  becomeLeader(core)
-  t.same(tickAfter(core, 10), [])
-  t.match(sent(tickAfter(core, 65))[0], 'after 0/0 + 1/1', 'the no-op again')
-  for (const peer of [n2, n3]) receive(core, peer, accepted({ term: 1, match: 1, round: 2 }))
-  propose(core, 'x')
-  tickAfter(core, 0)
-  propose(core, 'y')
-  tickAfter(core, 0)
-  receive(core, 'n2', rejected({ term: 1, at: 2, hint: [1, 1], round: 2 }))
-  t.match(sent(tickAfter(core, 0))[0], 'after 1/1 + 2/1:x 3/1:y', 'both again')
-})
+t.test(
+  '§5.3 a lost probe is repeated with the next heartbeat, a lost append of the pipeline after its rejection',
+  async (t) => {
+    const core = startCore()
+    becomeLeader(core)
+    t.same(tickAfter(core, 10), [])
+    t.match(sent(tickAfter(core, 65))[0], 'after 0/0 + 1/1', 'the no-op again')
+    for (const peer of [n2, n3]) receive(core, peer, accepted({ term: 1, match: 1, round: 2 }))
+    propose(core, 'x')
+    tickAfter(core, 0)
+    propose(core, 'y')
+    tickAfter(core, 0)
+    receive(core, 'n2', rejected({ term: 1, at: 2, hint: [1, 1], round: 2 }))
+    t.match(sent(tickAfter(core, 0))[0], 'after 1/1 + 2/1:x 3/1:y', 'both again')
+  },
+)
 
 t.test('§5.3 what a probe carried counts as sent once the member agrees', async (t) => {
   const core = startCore()
@@ -251,155 +258,23 @@ t.test('§5.3 what a probe carried counts as sent once the member agrees', async
   t.match(progressOf(core, n2), { matchIndex: 1, inflight: [], inflightBytes: 0 })
 })
 
-t.test('a new link begins at what the member has acknowledged, after a restart of its process at the end', async (t) => {
-  const core = settledLeader()
-  propose(core, 'x')
-  propose(core, 'y')
-  tickAfter(core, 0)
-  persistAll(core)
-  receive(core, 'n2', accepted({ term: 1, match: 2 }))
-  give(core, { kind: 'peerConnected', peer: n2, restarted: false })
-  t.match(progressOf(core, n2), { mode: 'probe', matchIndex: 2, nextIndex: 3, inflight: [], inflightBytes: 0 })
-  give(core, { kind: 'peerConnected', peer: n2, restarted: true })
-  t.match(progressOf(core, n2), { mode: 'probe', matchIndex: 0, nextIndex: 4 }, 'B22 what it acknowledged counts no longer')
-  t.equal(core.state.commitIndex, 2, 'what is committed stays committed')
-})
-
-// ---- the follower's side
-
-t.test('§5.3 an append is kept only behind an entry that both have (FollowerCheckMsgApp)', async (t) => {
-  for (const [after, answer] of [
-    [[0, 0], 'appendAccepted term 3 match 0'],
-    [[1, 1], 'appendAccepted term 3 match 1'],
-    [[2, 2], 'appendAccepted term 3 match 2'],
-    [[1, 2], 'appendRejected term 3 at 1 hint 1/1'],
-    [[2, 3], 'appendRejected term 3 at 2 hint 2/2'],
-    [[3, 3], 'appendRejected term 3 at 3 hint 2/2'],
-    [[9, 1], 'appendRejected term 3 at 9 hint 1/1'],
-  ] as const) {
-    const core = startCore({ term: 3, log: [1, 2] })
-    t.same(sent(receive(core, 'n2', append({ term: 3, after }))), [`-> n2 ${answer} round 1`])
-  }
-})
-
-t.test('§5.3 an entry that differs goes, with all behind it; what agrees stays (FollowerAppendEntries)', async (t) => {
-  for (const [after, terms, writes, log] of [
-    [[2, 2], [3], ' entries 3/3', [1, 2, 3]],
-    [[1, 1], [3, 4], ' drop from 2 entries 2/3 3/4', [1, 3, 4]],
-    [[0, 0], [1], null, [1, 2]],
-    [[0, 0], [3], ' drop from 1 entries 1/3', [3]],
-    [[0, 0], [1, 2, 3], ' entries 3/3', [1, 2, 3]],
-    [[0, 0], [1, 3], ' drop from 2 entries 2/3', [1, 3]],
-  ] as const) {
-    const core = startCore({ term: 4, log: [1, 2] })
-    const entries = entriesFrom(after[0] + 1, terms)
-    const asked = lines(receive(core, 'n2', append({ term: 4, after, entries }))).filter((line) => line.startsWith('asks'))
-    t.same(asked, writes === null ? [] : [`asks for write 1:${writes}`])
-    t.same(core.state.log.spans.map(({ term }) => term), log)
-  }
-})
-
-t.test('§5.3 B25 B26 entries that the log holds are neither written again nor do they shorten it', async (t) => {
-  const core = settledFollower()
-  t.same(lines(receive(core, 'n2', append({ term: 1, round: 2, entries: entriesFrom(1, [1, 1]) }))), [
-    '-> n2 appendAccepted term 1 match 3 round 2',
-  ])
-  t.same(lines(receive(core, 'n2', append({ term: 1, round: 2, after: [1, 1], entries: entriesFrom(2, [1]) }))), [
-    '-> n2 appendAccepted term 1 match 3 round 2',
-  ])
-  t.equal(core.state.log.lastIndex, 3)
-  // LogReplicationWithReorderedMessage: the later append comes first and is rejected, the earlier one brings everything.
-  const late = startCore()
-  becomeFollowerOf(late, 'n2', 1)
-  t.match(sent(receive(late, 'n2', append({ term: 1, after: [2, 1], entries: entriesFrom(3, [1]) })))[0], 'hint 0/0')
-  receive(late, 'n2', append({ term: 1, entries: entriesFrom(1, [1, 1, 1]) }))
-  receive(late, 'n2', append({ term: 1, entries: entriesFrom(1, [1, 1]) }))
-  t.equal(late.state.log.lastIndex, 3)
-})
-
-t.test('§5.3 B27 an append from before the commit index is answered and changes nothing', async (t) => {
-  const core = settledFollower()
-  receive(core, 'n2', append({ term: 1, round: 2, after: [3, 1], commit: 3 }))
-  t.same(lines(receive(core, 'n2', append({ term: 1, round: 2, after: [1, 1], entries: entriesFrom(2, [1]), commit: 1 }))), [
-    '-> n2 appendAccepted term 1 match 3 round 2',
-  ])
-  t.match(core.state, { commitIndex: 3, log: { lastIndex: 3 } })
-})
-
-t.test('§5.3 a follower commits what the leader has committed, as far as it has been sent (FollowerCommitEntry)', async (t) => {
-  const core = startCore()
-  becomeFollowerOf(core, 'n2', 1)
-  t.same(lines(receive(core, 'n2', append({ term: 1, entries: entriesFrom(1, [1, 1], 'x'), commit: 1 }))), [
-    'asks for write 2: entries 1/1:x 2/1:x',
-    'applies 1/1:x',
-  ])
-  receive(core, 'n2', append({ term: 1, after: [2, 1], commit: 9 }))
-  t.equal(core.state.commitIndex, 2)
-  t.same(lines(receive(core, 'n2', append({ term: 1, after: [2, 1], entries: entriesFrom(3, [1]), commit: 0 }))).at(-1), 'applies 3/1')
-})
-
-t.test('§5.3 B14 a lower commit index in an append takes nothing back', async (t) => {
-  const core = settledFollower()
-  receive(core, 'n2', append({ term: 1, round: 2, after: [3, 1], commit: 3 }))
-  receive(core, 'n2', append({ term: 1, round: 3, after: [3, 1], commit: 1 }))
-  t.equal(core.state.commitIndex, 3)
-})
-
-t.test('§5.3 B20 B30 commit and acknowledgement end where the append ended, whatever the log holds behind', async (t) => {
-  const core = startCore({ term: 2, log: [1, 2, 2, 2] })
-  t.same(sent(receive(core, 'n2', append({ term: 3, after: [1, 1], commit: 4 })))[0], '-> n2 appendAccepted term 3 match 1 round 1 (after write 1)')
-  t.equal(core.state.commitIndex, 1)
-})
-
-t.test('§5.1 B01 acknowledgements tell only what the disk has, once per completed write', async (t) => {
-  const core = startCore()
-  becomeFollowerOf(core, 'n2', 1)
-  t.same(sent(receive(core, 'n2', append({ term: 1, entries: entriesFrom(1, [1, 1]) }))), [])
-  t.same(sent(receive(core, 'n2', append({ term: 1, after: [2, 1], entries: entriesFrom(3, [1]) }))), [])
-  t.same(sent(give(core, { kind: 'persisted', io: core.state.durability.lastIo })), ['-> n2 appendAccepted term 1 match 3 round 1'])
-})
-
-t.test('H35 a new round is answered at once with what the disk has by then, also when it carries entries', async (t) => {
-  const core = settledFollower()
-  const entries = entriesFrom(4, [1])
-  t.same(sent(receive(core, 'n2', append({ term: 1, round: 3, after: [3, 1], entries }))), [
-    '-> n2 appendAccepted term 1 match 3 round 3',
-  ])
-  t.same(sent(receive(core, 'n2', append({ term: 1, round: 4, after: [4, 1] }))), ['-> n2 appendAccepted term 1 match 3 round 4'])
-  t.same(sent(receive(core, 'n2', append({ term: 1, round: 4, after: [4, 1], commit: 3 }))), [], 'news of a commit is not answered')
-  t.same(sent(persistAll(core)), ['-> n2 appendAccepted term 1 match 4 round 4'])
-})
-
-t.test('§5.2 B48 the append of a leader resets the timer, also when its log does not match', async (t) => {
-  const core = startCore()
-  becomeFollowerOf(core, 'n2', 1)
-  tickAfter(core, 400)
-  t.match(sent(receive(core, 'n2', append({ term: 1, round: 2, after: [9, 1] })))[0], 'appendRejected')
-  t.equal(roleOf(core, 'follower').electionDeadline, 900)
-})
-
-t.test('B54 B34 a heartbeat that comes again, or late, resets no timer, and its log may be behind ours', async (t) => {
-  const core = settledFollower()
-  tickAfter(core, 400)
-  t.same(sent(receive(core, 'n2', append({ term: 1, round: 1, after: [0, 0] }))), [])
-  receive(core, 'n2', append({ term: 1, round: 2, after: [9, 1] }))
-  t.equal(roleOf(core, 'follower').electionDeadline, 500)
-})
-
-t.test('§5.3 completed writes are told only to the leader of the present term', async (t) => {
-  const core = settledFollower()
-  receive(core, 'n2', append({ term: 1, round: 3, after: [3, 1], entries: entriesFrom(4, [1]) }))
-  tickAfter(core, 500)
-  t.equal(core.state.role.kind, 'preCandidate')
-  t.same(sent(persistAll(core)), [])
-})
-
-t.test('§5.3 one who has begun to poll is brought back by the next round, and then keeps entries', async (t) => {
-  const core = startCore({ term: 1 })
-  becomePreCandidate(core)
-  t.same(lines(receive(core, 'n3', append({ term: 1, entries: entriesFrom(1, [1]) }))), [
-    'asks for write 1: entries 1/1',
-    '-> n3 appendAccepted term 1 match 0 round 1',
-    'follows n3 in term 1',
-  ])
-})
+t.test(
+  'a new link begins at what the member has acknowledged, after a restart of its process at the end',
+  async (t) => {
+    const core = settledLeader()
+    propose(core, 'x')
+    propose(core, 'y')
+    tickAfter(core, 0)
+    persistAll(core)
+    receive(core, 'n2', accepted({ term: 1, match: 2 }))
+    give(core, { kind: 'peerConnected', peer: n2, restarted: false })
+    t.match(progressOf(core, n2), { mode: 'probe', matchIndex: 2, nextIndex: 3, inflight: [], inflightBytes: 0 })
+    give(core, { kind: 'peerConnected', peer: n2, restarted: true })
+    t.match(
+      progressOf(core, n2),
+      { mode: 'probe', matchIndex: 0, nextIndex: 4 },
+      'B22 what it acknowledged counts no longer',
+    )
+    t.equal(core.state.commitIndex, 2, 'what is committed stays committed')
+  },
+)

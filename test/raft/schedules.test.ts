@@ -1,6 +1,7 @@
-// The whole core under random schedules: loss, duplication, reordering, one-way cuts, crashes that lose what was not synced,
-// grouped and hanging writes, stalls, clocks that leap, proposals, reads, transfers; all checks after every step, then a
-// healing in which a leader must emerge and everybody catch up. SCHEDULES=20000 plays more than the few of every run.
+// The whole core under random schedules: loss, duplication, reordering, one-way cuts, crashes that lose what was not
+// synced, grouped and hanging writes, stalls, clocks that leap, proposals, reads, transfers; all checks after every
+// step, then a healing in which a leader must emerge and everybody catch up. SCHEDULES=20000 plays more than the few of
+// every run.
 import fc from 'fast-check'
 import t from 'tap'
 import { playSchedule, schedules } from '../support/raft-schedule.ts'
@@ -48,7 +49,11 @@ t.test(`RAFT 2: ${count} random schedules keep every promise, and heal`, async (
     { numRuns: count },
   )
   t.comment(`${leaders} leaders, ${commits} entries committed`)
-  t.same(wanted.filter((what) => !seen.has(what)), [], 'everything that should be met was met')
+  t.same(
+    wanted.filter((what) => !seen.has(what)),
+    [],
+    'everything that should be met was met',
+  )
 })
 
 function note(seen: Set<string>, event: WorldEvent): void {
@@ -59,7 +64,8 @@ function note(seen: Set<string>, event: WorldEvent): void {
     const { effect, member } = event
     if (effect.kind === 'loadEntries') seen.add('load')
     if (effect.kind === 'readReady' || effect.kind === 'refuseRead') seen.add(effect.kind)
-    if (effect.kind === 'refuseProposal' || effect.kind === 'refuseTransfer') seen.add(`${effect.kind} ${effect.reason}`)
+    if (effect.kind === 'refuseProposal' || effect.kind === 'refuseTransfer')
+      seen.add(`${effect.kind} ${effect.reason}`)
     if (effect.kind === 'persist' && effect.truncateFrom !== null) {
       seen.add('truncation')
       if (member.disk.queue.some(({ entries }) => entries.length > 0)) seen.add('truncation over a write under way')

@@ -1,4 +1,5 @@
-// Runs the golden scripts in `scripts/` and compares what the world showed with what they say. UPDATE=1 writes it instead.
+// Runs the golden scripts in `scripts/` and compares what the world showed with what they say. UPDATE=1 writes it
+// instead.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { runScript } from '../support/raft-script.ts'

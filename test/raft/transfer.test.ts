@@ -20,8 +20,10 @@ import {
 } from '../support/raft-core.ts'
 import type { Core } from '../support/raft-core.ts'
 
-const transferTo = (to: string | null) => ({ kind: 'transferLeadership', to: to === null ? null : asNodeId(to) }) as const
-const timeoutNow = (term: number, last: number) => ({ kind: 'timeoutNow', term: asTerm(term), lastLogIndex: asIndex(last) }) as const
+const transferTo = (to: string | null) =>
+  ({ kind: 'transferLeadership', to: to === null ? null : asNodeId(to) }) as const
+const timeoutNow = (term: number, last: number) =>
+  ({ kind: 'timeoutNow', term: asTerm(term), lastLogIndex: asIndex(last) }) as const
 
 /** A leader of term 1 whose no-op everybody has. */
 function settledLeader(): Core {
@@ -56,15 +58,18 @@ t.test('thesis §3.10 one that has everything is told at once (LeaderTransferToU
   ])
 })
 
-t.test('thesis §3.10 one that lags is told when it has acknowledged the last entry (LeaderTransferToSlowFollower)', async (t) => {
-  const core = settledLeader()
-  propose(core, 'x')
-  propose(core, 'y')
-  t.same(lines(give(core, transferTo('n2'))), [])
-  receive(core, 'n2', accepted({ term: 1, match: 2 }))
-  t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 3 }))), ['-> n2 timeoutNow term 1 last 3'])
-  t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 3 }))), [], 'once')
-})
+t.test(
+  'thesis §3.10 one that lags is told when it has acknowledged the last entry (LeaderTransferToSlowFollower)',
+  async (t) => {
+    const core = settledLeader()
+    propose(core, 'x')
+    propose(core, 'y')
+    t.same(lines(give(core, transferTo('n2'))), [])
+    receive(core, 'n2', accepted({ term: 1, match: 2 }))
+    t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 3 }))), ['-> n2 timeoutNow term 1 last 3'])
+    t.same(lines(receive(core, 'n2', accepted({ term: 1, match: 3 }))), [], 'once')
+  },
+)
 
 t.test('thesis §3.10 to nobody in particular: to the longest durable log among those heard lately', async (t) => {
   const core = settledLeader()
@@ -101,77 +106,101 @@ t.test('thesis §3.10 who cannot be a target is refused (LeaderTransferToSelf, T
   }
 })
 
-t.test('thesis §3.10 one transfer at a time; asking for the same again changes nothing (LeaderTransferSecondTransfer*)', async (t) => {
-  const core = settledLeader()
-  propose(core, 'x')
-  give(core, transferTo('n2'))
-  const { deadline } = roleOf(core, 'leader').transfer ?? {}
-  core.now += 10
-  t.same(lines(give(core, transferTo('n3'))), ['gives no leadership away: alreadyTransferring'])
-  t.same(lines(give(core, transferTo('n1'))), ['gives no leadership away: alreadyTransferring'])
-  t.same(lines(give(core, transferTo('n2'))), [])
-  t.equal(roleOf(core, 'leader').transfer?.deadline, deadline)
-})
+t.test(
+  'thesis §3.10 one transfer at a time; asking for the same again changes nothing (LeaderTransferSecondTransfer*)',
+  async (t) => {
+    const core = settledLeader()
+    propose(core, 'x')
+    give(core, transferTo('n2'))
+    const { deadline } = roleOf(core, 'leader').transfer ?? {}
+    core.now += 10
+    t.same(lines(give(core, transferTo('n3'))), ['gives no leadership away: alreadyTransferring'])
+    t.same(lines(give(core, transferTo('n1'))), ['gives no leadership away: alreadyTransferring'])
+    t.same(lines(give(core, transferTo('n2'))), [])
+    t.equal(roleOf(core, 'leader').transfer?.deadline, deadline)
+  },
+)
 
-t.test('thesis §3.10 B55 proposals are refused meanwhile, and taken again after an election timeout (LeaderTransferTimeout)', async (t) => {
-  const core = settledLeader()
-  propose(core, 'x')
-  give(core, transferTo('n2'))
-  t.same(lines(propose(core, 'y')), ['refuses a proposal: transferring'])
-  t.same(lines(propose(core, 'y', true)), ['refuses a proposal: transferring'], 'exempt or not')
-  const shown = pass(core, 1000, { n2: 1, n3: 2 })
-  t.equal(shown.filter((line) => line === 'gives no leadership away: timedOut').length, 1)
-  t.same(lines(propose(core, 'y')), ['asks for write 4: entries 3/1:y'])
-})
+t.test(
+  'thesis §3.10 B55 proposals are refused meanwhile, and taken again after an election timeout (LeaderTransferTimeout)',
+  async (t) => {
+    const core = settledLeader()
+    propose(core, 'x')
+    give(core, transferTo('n2'))
+    t.same(lines(propose(core, 'y')), ['refuses a proposal: transferring'])
+    t.same(lines(propose(core, 'y', true)), ['refuses a proposal: transferring'], 'exempt or not')
+    const shown = pass(core, 1000, { n2: 1, n3: 2 })
+    t.equal(shown.filter((line) => line === 'gives no leadership away: timedOut').length, 1)
+    t.same(lines(propose(core, 'y')), ['asks for write 4: entries 3/1:y'])
+  },
+)
 
-t.test('thesis §3.10 a later term, or the loss of the majority, ends a transfer (LeaderTransferReceiveHigherTermVote)', async (t) => {
-  const core = settledLeader()
-  give(core, transferTo('n3'))
-  t.same(lines(receive(core, 'n2', append({ term: 2 }))).at(-1), 'follows n2 in term 2')
-  const alone = settledLeader()
-  give(alone, transferTo('n3'))
-  t.same(lines(tickAfter(alone, 1001)), ['has no leader in term 1'])
-})
+t.test(
+  'thesis §3.10 a later term, or the loss of the majority, ends a transfer (LeaderTransferReceiveHigherTermVote)',
+  async (t) => {
+    const core = settledLeader()
+    give(core, transferTo('n3'))
+    t.same(lines(receive(core, 'n2', append({ term: 2 }))).at(-1), 'follows n2 in term 2')
+    const alone = settledLeader()
+    give(alone, transferTo('n3'))
+    t.same(lines(tickAfter(alone, 1001)), ['has no leader in term 1'])
+  },
+)
 
-t.test('thesis §3.10 B58 who is told campaigns at once, without a poll, and says that the leader asked for it', async (t) => {
-  const core = startCore()
-  becomeFollowerOf(core, 'n2', 1)
-  t.same(lines(receive(core, 'n2', timeoutNow(1, 0))), [
-    'asks for write 2: term 2 vote n1',
-    '-> n2 requestVote term 2 last 0/0 transfer (after write 2)',
-    '-> n3 requestVote term 2 last 0/0 transfer (after write 2)',
-    'campaigns in term 2',
-  ])
-})
+t.test(
+  'thesis §3.10 B58 who is told campaigns at once, without a poll, and says that the leader asked for it',
+  async (t) => {
+    const core = startCore()
+    becomeFollowerOf(core, 'n2', 1)
+    t.same(lines(receive(core, 'n2', timeoutNow(1, 0))), [
+      'asks for write 2: term 2 vote n1',
+      '-> n2 requestVote term 2 last 0/0 transfer (after write 2)',
+      '-> n3 requestVote term 2 last 0/0 transfer (after write 2)',
+      'campaigns in term 2',
+    ])
+  },
+)
 
-t.test('thesis §3.10 B56 it is ignored by who lacks entries, has a slow disk, or is told by another than its leader', async (t) => {
-  const core = startCore()
-  becomeFollowerOf(core, 'n2', 1)
-  t.same(receive(core, 'n2', timeoutNow(1, 1)), [], 'entry 1 is not here')
-  t.same(receive(core, 'n3', timeoutNow(1, 0)), [], 'n3 does not lead')
-  t.same(receive(core, 'n2', timeoutNow(0, 0)), [], 'an earlier term')
-  receive(core, 'n2', append({ term: 1, round: 2, entries: entriesFrom(1, [1]) }))
-  core.now += 1000
-  t.same(receive(core, 'n2', timeoutNow(1, 1)), [], 'its write has been under way for a second')
-  persistAll(core)
-  t.equal(lines(receive(core, 'n2', timeoutNow(1, 1))).at(-1), 'campaigns in term 2')
-  t.same(receive(core, 'n2', timeoutNow(1, 1)), [], 'told twice, it campaigns once')
-  const stranger = startCore({ term: 1 })
-  t.same(lines(receive(stranger, 'n2', timeoutNow(2, 0))), ['asks for write 1: term 2 vote none', 'has no leader in term 2'])
-})
+t.test(
+  'thesis §3.10 B56 it is ignored by who lacks entries, has a slow disk, or is told by another than its leader',
+  async (t) => {
+    const core = startCore()
+    becomeFollowerOf(core, 'n2', 1)
+    t.same(receive(core, 'n2', timeoutNow(1, 1)), [], 'entry 1 is not here')
+    t.same(receive(core, 'n3', timeoutNow(1, 0)), [], 'n3 does not lead')
+    t.same(receive(core, 'n2', timeoutNow(0, 0)), [], 'an earlier term')
+    receive(core, 'n2', append({ term: 1, round: 2, entries: entriesFrom(1, [1]) }))
+    core.now += 1000
+    t.same(receive(core, 'n2', timeoutNow(1, 1)), [], 'its write has been under way for a second')
+    persistAll(core)
+    t.equal(lines(receive(core, 'n2', timeoutNow(1, 1))).at(-1), 'campaigns in term 2')
+    t.same(receive(core, 'n2', timeoutNow(1, 1)), [], 'told twice, it campaigns once')
+    const stranger = startCore({ term: 1 })
+    t.same(lines(receive(stranger, 'n2', timeoutNow(2, 0))), [
+      'asks for write 1: term 2 vote none',
+      'has no leader in term 2',
+    ])
+  },
+)
 
-t.test('DESIGN 3 B62 a leader whose write hangs for 3 s offers leadership, if entries are committed without its disk', async (t) => {
-  const core = settledLeader()
-  propose(core, 'x')
-  t.notMatch(pass(core, 2975, { n2: 2, n3: 2 }).join(), 'timeoutNow')
-  t.equal(core.state.commitIndex, 2)
-  t.match(pass(core, 25, { n2: 2, n3: 2 }).join(), '-> n2 timeoutNow term 1 last 2')
-  t.same(lines(propose(core, 'y')), ['refuses a proposal: transferring'])
-  t.same(pass(core, 1000, { n2: 2, n3: 2 }).filter((line) => line.includes('timeoutNow') || line.includes('gives')), [])
-  t.match(lines(propose(core, 'y')), ['asks for write'], 'not taken within an election timeout, it leads on')
-  t.notMatch(pass(core, 1975, { n2: 3, n3: 3 }).join(), 'timeoutNow')
-  t.match(pass(core, 25, { n2: 3, n3: 3 }).join(), '-> n2 timeoutNow term 1 last 3', 'the next offer comes after 3 s')
-})
+t.test(
+  'DESIGN 3 B62 a leader whose write hangs for 3 s offers leadership, if entries are committed without its disk',
+  async (t) => {
+    const core = settledLeader()
+    propose(core, 'x')
+    t.notMatch(pass(core, 2975, { n2: 2, n3: 2 }).join(), 'timeoutNow')
+    t.equal(core.state.commitIndex, 2)
+    t.match(pass(core, 25, { n2: 2, n3: 2 }).join(), '-> n2 timeoutNow term 1 last 2')
+    t.same(lines(propose(core, 'y')), ['refuses a proposal: transferring'])
+    t.same(
+      pass(core, 1000, { n2: 2, n3: 2 }).filter((line) => line.includes('timeoutNow') || line.includes('gives')),
+      [],
+    )
+    t.match(lines(propose(core, 'y')), ['asks for write'], 'not taken within an election timeout, it leads on')
+    t.notMatch(pass(core, 1975, { n2: 3, n3: 3 }).join(), 'timeoutNow')
+    t.match(pass(core, 25, { n2: 3, n3: 3 }).join(), '-> n2 timeoutNow term 1 last 3', 'the next offer comes after 3 s')
+  },
+)
 
 t.test('DESIGN 3 B62 an offer waits for the target to have everything, but not for long', async (t) => {
   const core = settledLeader()

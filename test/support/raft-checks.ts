@@ -1,6 +1,6 @@
-// What only several members together, or a member and its disk, can break (RAFT 2: 1-11, 13-15, 17; DESIGN 3, 4, 6). The
-// world calls these after every step and at every sending; `checkState` of the core covers what one member can see alone.
-// All comparisons are against the history of the whole run, not against what happens to be true now.
+// What only several members together, or a member and its disk, can break (RAFT 2: 1-11, 13-15, 17; DESIGN 3, 4, 6).
+// The world calls these after every step and at every sending; `checkState` of the core covers what one member can see
+// alone. All comparisons are against the history of the whole run, not against what happens to be true now.
 import { assert } from '../../src/assert.ts'
 import { asIndex } from '../../src/ids.ts'
 import type { ClusterTime, Index, NodeId, Term } from '../../src/ids.ts'
@@ -104,7 +104,10 @@ function checkStamp(history: History, member: Observed, entry: Entry, at: number
   member.reckoned = member.reckoned?.term === state.currentTerm ? member.reckoned : beginReckoning(state, timeBefore)
   const { time, committed } = member.reckoned
   assert(entry.time <= Math.max(timeBefore, time), 'cluster time moves by at most 200 ms a step')
-  assert(entry.time <= Math.max(timeBefore, (committed ?? -Infinity) + 2000), 'cluster time stops 2 s after the last commit')
+  assert(
+    entry.time <= Math.max(timeBefore, (committed ?? -Infinity) + 2000),
+    'cluster time stops 2 s after the last commit',
+  )
   assert(entry.time <= history.startTime + at, 'cluster time never passes real time')
   const madeBefore = before === undefined ? 0 : (history.madeAt.get(prefixAt(log, before.index) ?? emptyPrefix) ?? 0)
   // The floor of a stamp may give the next one up to a millisecond more.
@@ -133,7 +136,10 @@ export function checkMember(history: History, member: Observed, disks: readonly 
 function checkLeader(history: History, member: Observed): void {
   const { state } = member
   const known = history.leaderOf.get(state.currentTerm)
-  assert(known === undefined || known === member.id, `election safety: ${known} and ${member.id} lead term ${state.currentTerm}`)
+  assert(
+    known === undefined || known === member.id,
+    `election safety: ${known} and ${member.id} lead term ${state.currentTerm}`,
+  )
   if (known !== undefined) return
   history.leaderOf.set(state.currentTerm, member.id)
   // A candidate of an earlier term may still win when a later leader has already committed more.
@@ -156,7 +162,10 @@ function checkCommit(history: History, member: Observed, disks: readonly Disk[])
   assert(state.role.kind === 'leader', `${member.id} commits ${state.commitIndex} before any leader does`)
   const prefix = prefixAt(log, state.commitIndex)
   const durableOn = disks.filter((disk) => prefixAt(disk.log, state.commitIndex) === prefix).length
-  assert(durableOn >= majority(disks.length), `committed on quorum: ${state.commitIndex} is durable on ${durableOn} only`)
+  assert(
+    durableOn >= majority(disks.length),
+    `committed on quorum: ${state.commitIndex} is durable on ${durableOn} only`,
+  )
   for (const name of log.prefixes.slice(history.committed.length, state.commitIndex)) {
     history.committed.push(name)
     history.committedIn.push(state.currentTerm)
@@ -194,7 +203,10 @@ export function checkApply(member: Observed, effect: Apply, applied: number): vo
 export function checkRead(history: History, effect: ReadReady): void {
   const atLeast = history.readsAt.get(effect.id)
   assert(atLeast !== undefined, `read ${effect.id} was asked for`)
-  assert(effect.index >= atLeast, `stale read ${effect.id}: at ${effect.index}, ${atLeast} were committed when it began`)
+  assert(
+    effect.index >= atLeast,
+    `stale read ${effect.id}: at ${effect.index}, ${atLeast} were committed when it began`,
+  )
 }
 
 /** The prefix that a message promises to be on the sender's disk, taken when the message is made; null if it promises none. */
@@ -218,11 +230,15 @@ export function checkSent(
   const isGrant = message.kind === 'preVoteResponse' && message.granted
   const spokenIn = isGrant ? 0 : message.kind === 'preVote' ? message.term - 1 : message.term
   assert(currentTerm >= spokenIn, `${from} speaks in term ${spokenIn}, its disk knows ${currentTerm}`)
-  assert(promised === null || promised === emptyPrefix || disk.everDurable.has(promised), `${from} promises what its disk lacks`)
+  assert(
+    promised === null || promised === emptyPrefix || disk.everDurable.has(promised),
+    `${from} promises what its disk lacks`,
+  )
   if (message.kind === 'appendAccepted' && message.term === currentTerm) {
     assert(prefixAt(disk.log, message.matchIndex) === promised, `${from} acknowledges what its disk has no longer`)
   }
-  const voted = message.kind === 'requestVote' ? from : message.kind === 'requestVoteResponse' && message.granted ? sent.to : null
+  const voted =
+    message.kind === 'requestVote' ? from : message.kind === 'requestVoteResponse' && message.granted ? sent.to : null
   if (voted === null) return
   const isStored = currentTerm > message.term || votedFor === voted
   assert(isStored, `${from} votes for ${voted} in term ${message.term} before its disk knows`)

@@ -1,5 +1,6 @@
-// One Raft core for unit tests, n1 of a cluster whose other members are the test itself: a state is reached by inputs that
-// can really happen, then one input is given and its effects are looked at, as short lines. `checkState` runs after each.
+// One Raft core for unit tests, n1 of a cluster whose other members are the test itself: a state is reached by inputs
+// that can really happen, then one input is given and its effects are looked at, as short lines. `checkState` runs
+// after each.
 import { asClusterTime, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import type { Io, NodeId } from '../../src/ids.ts'
 import type { Effect } from '../../src/raft/effect.ts'
@@ -41,11 +42,25 @@ export interface Start {
 }
 
 /** n1 as it boots with what is on its disk. Its election timeout is 500 ms unless `random` says otherwise. */
-export function startCore({ members = 3, term = 0, votedFor, log = [], options = {}, random = () => 0 }: Start = {}): Core {
+export function startCore({
+  members = 3,
+  term = 0,
+  votedFor,
+  log = [],
+  options = {},
+  random = () => 0,
+}: Start = {}): Core {
   const hardState = { currentTerm: asTerm(term), votedFor: votedFor === undefined ? null : asNodeId(votedFor) }
   const ids = Array.from({ length: members }, (_, position) => asNodeId(`n${position + 1}`))
   const stored = { ...storedLogOf(createImage(new Map(), entriesFrom(1, log))), hardState }
-  const setup = { self: asNodeId('n1'), members: ids, options: { ...defaultRaftOptions, ...options }, random, now: 0, stored }
+  const setup = {
+    self: asNodeId('n1'),
+    members: ids,
+    options: { ...defaultRaftOptions, ...options },
+    random,
+    now: 0,
+    stored,
+  }
   return { state: createRaft(setup), now: 0, lastIo: null }
 }
 
@@ -154,7 +169,12 @@ export function accepted(given: { term: number; match: number; round?: number })
   return { kind: 'appendAccepted', term: asTerm(given.term), round: given.round ?? 1, matchIndex: asIndex(given.match) }
 }
 
-export function rejected(given: { term: number; at: number; hint: readonly [number, number]; round?: number }): AppendRejected {
+export function rejected(given: {
+  term: number
+  at: number
+  hint: readonly [number, number]
+  round?: number
+}): AppendRejected {
   const [hintIndex, hintTerm] = given.hint
   return {
     kind: 'appendRejected',
@@ -176,7 +196,11 @@ export function preVoteResponse(given: { term: number; poll: number; granted: bo
   return { kind: 'preVoteResponse', ...given, term: asTerm(given.term) }
 }
 
-export function requestVote(given: { term: number; last?: readonly [number, number]; transfer?: boolean }): RequestVote {
+export function requestVote(given: {
+  term: number
+  last?: readonly [number, number]
+  transfer?: boolean
+}): RequestVote {
   const [lastLogIndex, lastLogTerm] = given.last ?? [0, 0]
   const last = { lastLogIndex: asIndex(lastLogIndex), lastLogTerm: asTerm(lastLogTerm) }
   return { kind: 'requestVote', term: asTerm(given.term), ...last, transfer: given.transfer ?? false }

@@ -1,6 +1,6 @@
-// A log as a test sees it: all entries, and for every prefix a name. Two logs whose prefixes carry the same name are equal up
-// to there, entry by entry, so that comparing two logs of any length is comparing two numbers (RAFT 2.3: a rolling hash,
-// here without the hash).
+// A log as a test sees it: all entries, and for every prefix a name. Two logs whose prefixes carry the same name are
+// equal up to there, entry by entry, so that comparing two logs of any length is comparing two numbers (RAFT 2.3: a
+// rolling hash, here without the hash).
 import { assert } from '../../src/assert.ts'
 import { asClusterTime, asIndex, asTerm } from '../../src/ids.ts'
 import type { Index, Term } from '../../src/ids.ts'

@@ -13,7 +13,9 @@ export function printEntries(entries: readonly Entry[]): string {
   const last = entries.at(-1)
   if (first === undefined || last === undefined) return 'nothing'
   if (entries.length > 6) return `${first.index}/${first.term}..${last.index}/${last.term}`
-  return entries.map((entry) => `${entry.index}/${entry.term}${entry.payload.length > 0 ? ':' : ''}${payloadText(entry)}`).join(' ')
+  return entries
+    .map((entry) => `${entry.index}/${entry.term}${entry.payload.length > 0 ? ':' : ''}${payloadText(entry)}`)
+    .join(' ')
 }
 
 export function printMessage(message: Message): string {
@@ -51,7 +53,10 @@ export function printMessage(message: Message): string {
 export function printEffect(effect: Effect): { text: string; trace: 'disk' | 'applies' | null } | null {
   switch (effect.kind) {
     case 'persist': {
-      const hardState = effect.hardState === null ? '' : ` term ${effect.hardState.currentTerm} vote ${effect.hardState.votedFor ?? 'none'}`
+      const hardState =
+        effect.hardState === null
+          ? ''
+          : ` term ${effect.hardState.currentTerm} vote ${effect.hardState.votedFor ?? 'none'}`
       const dropped = effect.truncateFrom === null ? '' : ` drop from ${effect.truncateFrom}`
       const entries = effect.entries.length === 0 ? '' : ` entries ${printEntries(effect.entries)}`
       return { text: `asks for write ${effect.io}:${hardState}${dropped}${entries}`, trace: 'disk' }
@@ -101,7 +106,9 @@ export function printLog(entries: readonly Entry[]): string {
     else runs.push({ term, count: 1 })
   }
   if (runs.length > 12) return `${entries.length} entries of ${runs.length} terms`
-  return runs.length === 0 ? 'empty' : runs.map(({ term, count }) => (count === 1 ? `${term}` : `${term}x${count}`)).join(' ')
+  return runs.length === 0
+    ? 'empty'
+    : runs.map(({ term, count }) => (count === 1 ? `${term}` : `${term}x${count}`)).join(' ')
 }
 
 export function printMember({ id, isUp, isStalled, state, disk, log }: Member): string {

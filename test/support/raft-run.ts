@@ -1,6 +1,6 @@
-// The world living by itself: messages arrive after the network's latency, writes and loads complete after the disk's, and
-// every process ends its turns with a tick, as the shell's loop does. Nothing is skipped and nothing polled: time jumps
-// from one happening to the next.
+// The world living by itself: messages arrive after the network's latency, writes and loads complete after the disk's,
+// and every process ends its turns with a tick, as the shell's loop does. Nothing is skipped and nothing polled: time
+// jumps from one happening to the next.
 import { nextArrivalAt, nextArrived } from './raft-network.ts'
 import { wakeAt } from '../../src/raft/step.ts'
 import { completeLoad, completeWrite, deliver, give } from './raft-world.ts'
@@ -26,7 +26,11 @@ export function run(world: World, end: number, isEnough: () => boolean = () => f
 /** Everything that is due now happens; then the processes concerned end their turns. */
 function turn(world: World): void {
   const busy = new Set<Member>()
-  for (let flight = nextArrived(world.network, world.now); flight !== undefined; flight = nextArrived(world.network, world.now)) {
+  for (
+    let flight = nextArrived(world.network, world.now);
+    flight !== undefined;
+    flight = nextArrived(world.network, world.now)
+  ) {
     deliver(world, flight)
     for (const member of world.members) if (member.id === flight.to) busy.add(member)
   }

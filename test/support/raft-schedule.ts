@@ -1,6 +1,6 @@
-// Random schedules for a world of Raft cores: what is drawn, how it is played, and the healing afterwards. A schedule is
-// plain data, so fast-check can shrink it; its numbers are taken modulo whatever there is to choose from, so that every
-// schedule makes sense after any shrinking.
+// Random schedules for a world of Raft cores: what is drawn, how it is played, and the healing afterwards. A schedule
+// is plain data, so fast-check can shrink it; its numbers are taken modulo whatever there is to choose from, so that
+// every schedule makes sense after any shrinking.
 import fc from 'fast-check'
 import { assert, unreachable } from '../../src/assert.ts'
 import { asNodeId, asTerm } from '../../src/ids.ts'
@@ -9,7 +9,17 @@ import { startWriting } from './raft-disk.ts'
 import { cutLink, take } from './raft-network.ts'
 import type { Flight } from './raft-network.ts'
 import { run } from './raft-run.ts'
-import { completeLoad, completeWrite, crash, createWorld, deliver, give, newestLeader, restart, resume } from './raft-world.ts'
+import {
+  completeLoad,
+  completeWrite,
+  crash,
+  createWorld,
+  deliver,
+  give,
+  newestLeader,
+  restart,
+  resume,
+} from './raft-world.ts'
 import type { Member, World, WorldEvent } from './raft-world.ts'
 
 export interface Schedule {
@@ -137,7 +147,13 @@ function play(world: World, { kind, pick, other, amount }: Action, position: num
       member.disk.writing = null
       return
     case 'unhang':
-      return unhang(world, choose(world.members.filter(({ disk }) => disk.latencyMs === null), pick))
+      return unhang(
+        world,
+        choose(
+          world.members.filter(({ disk }) => disk.latencyMs === null),
+          pick,
+        ),
+      )
     case 'propose':
       // To all that lead, however outdated, or to somebody who hardly does.
       for (const each of world.members) {
@@ -147,16 +163,31 @@ function play(world: World, { kind, pick, other, amount }: Action, position: num
     case 'read':
       return give(world, member, { kind: 'read', id: position })
     case 'transfer':
-      return give(world, newestLeader(world) ?? member, { kind: 'transferLeadership', to: amount < 50 ? peer.id : null })
+      return give(world, newestLeader(world) ?? member, {
+        kind: 'transferLeadership',
+        to: amount < 50 ? peer.id : null,
+      })
     case 'crash':
       return member.isUp ? crash(world, member, amount % 4) : undefined
     case 'restart':
-      return revive(world, choose(world.members.filter(({ isUp }) => !isUp), pick))
+      return revive(
+        world,
+        choose(
+          world.members.filter(({ isUp }) => !isUp),
+          pick,
+        ),
+      )
     case 'stall':
       member.isStalled = member.isUp
       return
     case 'resume':
-      return wake(world, choose(world.members.filter(({ isStalled }) => isStalled), pick))
+      return wake(
+        world,
+        choose(
+          world.members.filter(({ isStalled }) => isStalled),
+          pick,
+        ),
+      )
     case 'wait':
       world.now += amount * 20
       return
@@ -193,7 +224,10 @@ function elapse(world: World, member: Member): void {
 }
 
 /** In order, or from somewhere in the middle; the receivers' turns end as the test wishes, by `tick`. */
-function deliverSome(world: World, { pick, count, isOrdered }: { pick: number; count: number; isOrdered: boolean }): void {
+function deliverSome(
+  world: World,
+  { pick, count, isOrdered }: { pick: number; count: number; isOrdered: boolean },
+): void {
   for (const flight of some(world, isOrdered ? 0 : pick, count + 1)) deliver(world, flight)
 }
 
@@ -241,7 +275,8 @@ function heal(world: World): void {
   const leader = newestLeader(world)
   run(world, world.now + 1000)
   assert(leader !== null && leader === newestLeader(world), 'a healed world keeps its leader')
-  for (const { log } of world.members) assert(log.prefixes.at(-1) === world.history.committed.at(-1), 'all logs are equal')
+  for (const { log } of world.members)
+    assert(log.prefixes.at(-1) === world.history.committed.at(-1), 'all logs are equal')
   checkNothingLeft(leader)
   for (const { state } of world.members) assert(state.durability.underWay.length === 0, 'no write is under way')
 }

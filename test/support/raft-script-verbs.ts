@@ -1,4 +1,5 @@
-// The verbs of golden scripts. Before the first verb that needs a world, `cluster`, `stored` and `options` say how it begins.
+// The verbs of golden scripts. Before the first verb that needs a world, `cluster`, `stored` and `options` say how it
+// begins.
 //
 //   cluster 3                     members n1 n2 n3; later ones have more patience (timeouts 500, 667, 833 ms)
 //   patience n2 0.1               its timeouts: 0 is the shortest, 1 the longest
@@ -197,7 +198,11 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
   connected(scene, [name, peer, restarted]) {
     const world = worldOf(scene)
-    give(world, one(world, name), { kind: 'peerConnected', peer: one(world, peer).id, restarted: restarted === 'restarted' })
+    give(world, one(world, name), {
+      kind: 'peerConnected',
+      peer: one(world, peer).id,
+      restarted: restarted === 'restarted',
+    })
   },
 
   // ---- what clients and operators ask for
@@ -275,7 +280,8 @@ function membersOf(world: World, name: string | undefined): readonly Member[] {
 }
 
 function termsOf(word: string): number[] {
-  const [, first, last = first, stride = '1', count = '1'] = /^(\d+)(?:\.\.(\d+))?(?:\/(\d+))?(?:x(\d+))?$/.exec(word) ?? []
+  const [, first, last = first, stride = '1', count = '1'] =
+    /^(\d+)(?:\.\.(\d+))?(?:\/(\d+))?(?:x(\d+))?$/.exec(word) ?? []
   const terms: number[] = []
   for (let term = Number(first); term <= Number(last); term += Number(stride)) {
     for (let copy = 0; copy < Number(count); copy++) terms.push(term)
@@ -319,7 +325,8 @@ function linksOf(world: World, words: readonly string[]): Link[] {
   const all = ids.flatMap((from) => ids.filter((to) => to !== from).map((to) => ({ from, to })))
   return all.filter(({ from, to }) =>
     words.some((word) => {
-      if (word === 'all' || word === `${from}->${to}` || word === `${from}-${to}` || word === `${to}-${from}`) return true
+      if (word === 'all' || word === `${from}->${to}` || word === `${from}-${to}` || word === `${to}-${from}`)
+        return true
       return word === from || word === to
     }),
   )

@@ -1,6 +1,6 @@
-// Golden scripts: scenarios in plain text. A line `> verb words` is a command (several are joined by `;`), the lines below
-// it are what the world showed, everything else is for the reader. Running a script gives its text back with the shown
-// lines as they are now; a test compares, UPDATE=1 writes. The verbs are in `raft-script-verbs.ts`.
+// Golden scripts: scenarios in plain text. A line `> verb words` is a command (several are joined by `;`), the lines
+// below it are what the world showed, everything else is for the reader. Running a script gives its text back with the
+// shown lines as they are now; a test compares, UPDATE=1 writes. The verbs are in `raft-script-verbs.ts`.
 import { printEffect, printMessage } from './raft-print.ts'
 import { verbs } from './raft-script-verbs.ts'
 import type { Scene } from './raft-script-verbs.ts'
@@ -61,7 +61,9 @@ function show(scene: Scene, event: WorldEvent): void {
   } else if (event.kind === 'sent') {
     scene.counts.set(event.message.kind, (scene.counts.get(event.message.kind) ?? 0) + 1)
     if (!scene.traces.has('messages')) return
-    scene.lines.push(`${time}${event.from} -> ${event.to} ${printMessage(event.message)}${event.isLost ? ' (lost)' : ''}`)
+    scene.lines.push(
+      `${time}${event.from} -> ${event.to} ${printMessage(event.message)}${event.isLost ? ' (lost)' : ''}`,
+    )
   } else if (event.kind === 'written' && scene.traces.has('disk')) {
     scene.lines.push(`${time}${event.member.id} has written up to ${event.io}`)
   }

@@ -1,7 +1,7 @@
 // A world of Raft cores on virtual time: for every member a core, a disk and a clock of its own, and a network between
-// them. It does what the shell does with effects, runs the checks after every step, and does nothing by chance: whatever
-// is random is handed in. Here stand the verbs by which a test chooses what happens next; `raft-run.ts` lets the world
-// live by itself.
+// them. It does what the shell does with effects, runs the checks after every step, and does nothing by chance:
+// whatever is random is handed in. Here stand the verbs by which a test chooses what happens next; `raft-run.ts` lets
+// the world live by itself.
 import { assert, unreachable } from '../../src/assert.ts'
 import { asClusterTime, asIndex } from '../../src/ids.ts'
 import type { Index, Io, NodeId } from '../../src/ids.ts'
@@ -59,7 +59,13 @@ export interface Member extends Observed {
 export type WorldEvent =
   | { readonly kind: 'given'; readonly member: Member; readonly happening: Happening }
   | { readonly kind: 'effect'; readonly member: Member; readonly effect: Effect }
-  | { readonly kind: 'sent'; readonly from: NodeId; readonly to: NodeId; readonly message: Message; readonly isLost: boolean }
+  | {
+      readonly kind: 'sent'
+      readonly from: NodeId
+      readonly to: NodeId
+      readonly message: Message
+      readonly isLost: boolean
+    }
   | { readonly kind: 'written'; readonly member: Member; readonly io: Io }
 
 export interface World {
@@ -90,7 +96,17 @@ export function createWorld(setup: WorldSetup): World {
     const state = load({ id, random, disk }, { members: ids, options, now: 0 })
     const queues = { outbox: [], loads: [], inbox: [] }
     const clock = { isStalled: false, clockAhead: 0, lastTickAt: 0, reckoned: null }
-    return { ...queues, ...clock, id, isUp: true, state, disk, log: copyImage(disk.log), random, appliedIndex: asIndex(0) }
+    return {
+      ...queues,
+      ...clock,
+      id,
+      isUp: true,
+      state,
+      disk,
+      log: copyImage(disk.log),
+      random,
+      appliedIndex: asIndex(0),
+    }
   })
   const startTime = Math.max(0, ...members.map(({ state }) => state.log.lastTime))
   const history = createHistory(names, asClusterTime(startTime))
@@ -137,7 +153,12 @@ export function give(world: World, member: Member, happening: Happening): void {
   checkState(member.state)
   for (const effect of effects) carryOut(world, member, effect)
   startWriting(member.disk, world.now)
-  checkMember(world.history, member, world.members.map(({ disk }) => disk), commitBefore)
+  checkMember(
+    world.history,
+    member,
+    world.members.map(({ disk }) => disk),
+    commitBefore,
+  )
   if (happening.kind === 'message') checkMatch(member, happening.from, memberOf(world, happening.from).disk)
 }
 
@@ -222,7 +243,10 @@ function writeToDisk(world: World, member: Member, count: number): Io | null {
 }
 
 function checkDisks(world: World): void {
-  checkStillDurable(world.history, world.members.map(({ disk }) => disk))
+  checkStillDurable(
+    world.history,
+    world.members.map(({ disk }) => disk),
+  )
   for (const leader of world.members) {
     for (const { id, disk } of world.members) if (leader.isUp && id !== leader.id) checkMatch(leader, id, disk)
   }
