@@ -3,11 +3,13 @@ import t from 'tap'
 import {
   append,
   becomeFollowerOf,
+  becomeLeader,
   becomePreCandidate,
   entriesFrom,
   give,
   lines,
   persistAll,
+  propose,
   receive,
   roleOf,
   sent,
@@ -191,3 +193,17 @@ t.test('§5.3 one who has begun to poll is brought back by the next round, and t
     'follows n3 in term 1',
   ])
 })
+
+t.test(
+  '§5.3 what was written as leader is not acknowledged to the next one (LeaderMsgAppSelfAckAfterTermChange)',
+  async (t) => {
+    const core = startCore()
+    becomeLeader(core)
+    propose(core, 'x')
+    t.same(sent(receive(core, 'n2', append({ term: 2, after: [1, 1] }))), [
+      '-> n2 appendAccepted term 2 match 1 round 1 (after write 4)',
+    ])
+    t.same(sent(persistAll(core)), [])
+    t.equal(core.state.durability.durableIndex, 2, 'though it is on disk')
+  },
+)

@@ -31,7 +31,7 @@ import { completeWrites, createDisk, startWriting } from './raft-disk.ts'
 import type { Disk, StoredAtFirst } from './raft-disk.ts'
 import { copyImage, storedLogOf, writeImage } from './raft-log-image.ts'
 import type { LogImage, PrefixNames } from './raft-log-image.ts'
-import { createNetwork, loseAll, post, take } from './raft-network.ts'
+import { createNetwork, linkName, loseAll, post, take } from './raft-network.ts'
 import type { Flight, Network } from './raft-network.ts'
 
 /** An input without its time, which the world gives. */
@@ -277,7 +277,7 @@ export function crash(world: World, member: Member, durable = 0): void {
   member.reckoned = null
 }
 
-/** A new run begins with what is on disk, and everybody who can reach it gets a new connection. */
+/** A new run begins with what is on disk. Whoever it can talk with gets a new connection and learns that it is another. */
 export function restart(world: World, member: Member, options: { dropOldFrames: boolean }): void {
   const { id } = member
   if (options.dropOldFrames) loseAll(world.network, ({ from, to }) => from === id || to === id)
@@ -288,7 +288,8 @@ export function restart(world: World, member: Member, options: { dropOldFrames: 
   member.lastTickAt = now
   member.isUp = true
   for (const other of world.members) {
-    if (other === member) continue
+    const links = [linkName({ from: id, to: other.id }), linkName({ from: other.id, to: id })]
+    if (other === member || links.some((link) => world.network.cut.has(link))) continue
     // A later run answers, so the one before is gone.
     give(world, other, { kind: 'peerGone', peer: id })
     give(world, other, { kind: 'peerConnected', peer: id, restarted: true })
