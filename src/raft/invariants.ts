@@ -126,6 +126,8 @@ function checkLeader(state: RaftState, leader: Leader): void {
     let inflight = 0
     for (const append of progress.inflight) inflight += append.bytes
     assert(inflight === progress.inflightBytes, 'bytes in flight are counted')
+    assert(progress.mode === 'probe' || progress.probe === null, 'only a probe waits for its answer')
+    assert(progress.mode === 'replicate' || progress.inflight.length === 0, 'a probe has no pipeline')
     assert(progress.roundAnswered <= leader.rounds.current, 'only rounds that began are answered')
   }
 }

@@ -110,6 +110,12 @@ const breaches: [string, () => RaftState, (state: RaftState) => void][] = [
   ],
   ['next lies at most behind the log', leader, (state) => (leading(state).progress.nextIndex = asIndex(50))],
   ['bytes in flight are counted', leader, (state) => leading(state).progress.inflightBytes++],
+  [
+    'only a probe waits for its answer',
+    leader,
+    (state) => (leading(state).progress.probe = { lastIndex: asIndex(2), bytes: 1 }),
+  ],
+  ['a probe has no pipeline', leader, (state) => (leading(state).progress.mode = 'probe')],
   ['only rounds that began are answered', leader, (state) => (leading(state).progress.roundAnswered = 99)],
 ]
 

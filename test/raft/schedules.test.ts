@@ -8,6 +8,8 @@ import { playSchedule, schedules } from '../support/raft-schedule.ts'
 import type { WorldEvent } from '../support/raft-world.ts'
 
 const count = Number(process.env['SCHEDULES'] ?? 500)
+// Many take longer than a test may.
+if (process.env['SCHEDULES'] !== undefined) t.setTimeout(0)
 
 /** What must happen somewhere in so many schedules; otherwise they have become tame and prove nothing. */
 const wanted = [

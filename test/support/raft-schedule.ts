@@ -96,7 +96,7 @@ export const healMs = 6000
 
 /** Plays a schedule, heals the world, and throws at the first thing that is not right. */
 export function playSchedule(schedule: Schedule, watch: (event: WorldEvent) => void): World {
-  const random = mulberry(schedule.seed)
+  const random = seededRandom(schedule.seed)
   const world = createWorld({
     members: Array.from({ length: schedule.memberCount }, (_, position) => {
       return { id: asNodeId(`n${position + 1}`), random, stored: { term: asTerm(0), votedFor: null, entries: [] } }
@@ -299,7 +299,8 @@ function checkNothingLeft({ state: { role } }: Member): void {
   }
 }
 
-function mulberry(seed: number): () => number {
+/** Evenly spread numbers in [0, 1): timers need them, a list drawn by fast-check would be full of zeros (mulberry32). */
+export function seededRandom(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0
