@@ -1,6 +1,7 @@
 // The Raft core with what it needs to be real: its disk, the messages that wait for a write, and the entries it asks to
 // be read back. Inputs in, effects carried out in their order, each step's before the next input.
 import { unreachable } from '../assert.ts'
+import { asIo } from '../ids.ts'
 import type { Index, Io, NodeId } from '../ids.ts'
 import type { Effect, LoadEntries, RefuseTransfer, RoleChanged, Send } from '../raft/effect.ts'
 import type { Entry } from '../raft/entry.ts'
@@ -34,6 +35,8 @@ export class Core {
   /** Waiting for a write, in the order they were asked for. */
   #held: Send[] = []
   #inbox: Input[] = []
+  /** Writes up to here are durable; the core learns of it with the next turn. */
+  #durableIo = asIo(0)
   #proposal: ProposalFate = 'appended'
 
   constructor(parts: { raft: RaftState; host: Host; store: LogStore; disk: DiskWriter; events: CoreEvents }) {
@@ -52,6 +55,7 @@ export class Core {
 
   /** Every write up to `io` is durable: says what waited for it, then tells the core. */
   durable(io: Io): void {
+    this.#durableIo = io
     const ready = this.#held.filter(({ after }) => after !== null && after <= io)
     this.#held = this.#held.filter(({ after }) => after === null || after > io)
     for (const { to, message } of ready) this.#events.send(to, message)
@@ -82,7 +86,8 @@ export class Core {
       case 'persist':
         return this.disk.persist(effect)
       case 'send':
-        if (effect.after === null) this.#events.send(effect.to, effect.message)
+        // What is said between the completion of a write and the turn in which the core learns of it waits for nothing.
+        if (effect.after === null || effect.after <= this.#durableIo) this.#events.send(effect.to, effect.message)
         else this.#held.push(effect)
         return
       case 'apply':
