@@ -45,14 +45,14 @@ export class DiskWriter {
     this.start()
   }
 
-  /** Nothing more is begun: the store is about to be closed. */
+  /** From now on no write begins, and none is reported: what was promised does not depend on what is queued. */
   stop(): void {
     this.#stopped = true
   }
 
   /** Begins to write what is queued, unless a write is in flight. */
   start(): void {
-    if (this.#writing || this.#stopped || (this.#queue.length === 0 && this.#meta === null)) return
+    if (this.#stopped || this.#writing || (this.#queue.length === 0 && this.#meta === null)) return
     const writes = this.#queue
     const meta = this.#meta
     this.#queue = []
@@ -65,6 +65,7 @@ export class DiskWriter {
         return
       }
       this.#writing = false
+      if (this.#stopped) return
       meta?.stored()
       const last = writes.at(-1)
       if (last !== undefined) this.#events.durable(last.io)

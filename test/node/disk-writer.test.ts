@@ -1,0 +1,191 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { asClusterTime, asIncarnation, asIndex, asIo, asNodeId, asRun, asTerm } from '../../src/ids.ts'
+import { DiskWriter, mergeWrites } from '../../src/node/disk-writer.ts'
+import type { Persist } from '../../src/raft/effect.ts'
+import type { Entry } from '../../src/raft/entry.ts'
+import type { LogBatch, LogStore } from '../../src/storage/log-store.ts'
+
+const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true }
+
+function entry(index: number, term: number): Entry {
+  return { index: asIndex(index), term: asTerm(term), time: asClusterTime(0), payload: new Uint8Array(0) }
+}
+
+function write(io: number, part: Partial<Persist> = {}): Persist {
+  return { kind: 'persist', io: asIo(io), hardState: null, truncateFrom: null, entries: [], ...part }
+}
+
+/** A disk that completes a write when a test says so. */
+class Bench {
+  readonly batches: LogBatch[] = []
+  readonly durable: number[] = []
+  readonly failed: string[] = []
+  #done: ((error: Error | null) => void) | null = null
+  readonly #store: LogStore = {
+    stored: {
+      meta,
+      hardState: { currentTerm: asTerm(0), votedFor: null },
+      firstIndex: asIndex(1),
+      lastIndex: asIndex(0),
+      lastTime: asClusterTime(0),
+      spans: [],
+    },
+    write: (batch, done) => {
+      if (this.#done !== null) throw new Error('a second write while one is in flight')
+      this.batches.push(batch)
+      this.#done = done
+    },
+    read: () => {},
+    close: async () => {},
+  }
+  readonly writer = new DiskWriter(this.#store, {
+    durable: (io) => this.durable.push(io),
+    failed: (error) => this.failed.push(error.message),
+  })
+
+  complete(error: Error | null = null): void {
+    const done = this.#done
+    this.#done = null
+    done?.(error)
+  }
+}
+
+t.test('what queues up while a write is in flight goes into the next, as one', async (t) => {
+  const bench = new Bench()
+  bench.writer.persist(write(1, { entries: [entry(1, 1)] }))
+  bench.writer.start()
+  bench.writer.persist(write(2, { entries: [entry(2, 1)] }))
+  bench.writer.start()
+  bench.writer.persist(write(3, { entries: [entry(3, 1)] }))
+  bench.writer.start()
+  t.equal(bench.batches.length, 1)
+  t.same(bench.durable, [], 'nothing is durable before the disk says so')
+  bench.complete()
+  t.same(bench.durable, [1])
+  t.equal(bench.batches.length, 2)
+  t.same(
+    bench.batches[1]?.entries.map(({ index }) => index),
+    [2, 3],
+  )
+  t.equal(bench.writer.busy, true)
+  bench.complete()
+  t.same(bench.durable, [1, 3], 'the last says it for all')
+  t.equal(bench.writer.busy, false)
+})
+
+t.test('a write waits for `start`: a turn causes one', async (t) => {
+  const bench = new Bench()
+  bench.writer.persist(write(1))
+  t.equal(bench.batches.length, 0)
+  bench.writer.start()
+  bench.writer.start()
+  t.equal(bench.batches.length, 1)
+  bench.complete()
+  bench.writer.start()
+  t.equal(bench.batches.length, 1, 'nothing to write, nothing written')
+})
+
+t.test('the meta record goes with the next write, and its maker hears of it', async (t) => {
+  const bench = new Bench()
+  let stored = 0
+  bench.writer.persist(write(1))
+  bench.writer.storeMeta(meta, () => stored++)
+  t.same(bench.batches[0]?.meta, meta)
+  t.equal(stored, 0)
+  bench.complete()
+  t.equal(stored, 1)
+  t.same(bench.durable, [1])
+  bench.writer.persist(write(2))
+  bench.writer.start()
+  t.equal(bench.batches[1]?.meta, null, 'once')
+})
+
+t.test('a failed write is reported, and nothing is written or reported behind it', async (t) => {
+  const bench = new Bench()
+  bench.writer.persist(write(1))
+  bench.writer.start()
+  bench.writer.persist(write(2))
+  bench.complete(new Error('no space'))
+  t.same(bench.failed, ['no space'])
+  t.same(bench.durable, [])
+  bench.writer.start()
+  t.equal(bench.batches.length, 1)
+})
+
+t.test('after a stop no write begins and none is reported', async (t) => {
+  const bench = new Bench()
+  bench.writer.persist(write(1))
+  bench.writer.start()
+  bench.writer.persist(write(2))
+  bench.writer.stop()
+  bench.complete()
+  bench.writer.start()
+  t.equal(bench.batches.length, 1, 'the disk may be closed by now')
+  t.same(bench.durable, [])
+})
+
+/** A log and a hard state, changed write by write as the io rule means it. */
+interface Naive {
+  terms: number[]
+  hardState: Persist['hardState']
+}
+
+function applyNaively(
+  { terms, hardState }: Naive,
+  { truncateFrom, entries, hardState: news }: Omit<LogBatch, 'meta'>,
+): Naive {
+  const kept = truncateFrom === null ? terms : terms.slice(0, truncateFrom - 1)
+  for (const [position, { index }] of entries.entries()) {
+    if (index !== kept.length + 1 + position) throw new Error(`entry ${index} behind ${kept.length + position}`)
+  }
+  return { terms: [...kept, ...entries.map(({ term }) => term)], hardState: news ?? hardState }
+}
+
+/** What the core can ask for: each write appends, replaces a tail, or stores a hard state. */
+const writesArbitrary = fc
+  .record({
+    before: fc.nat(6),
+    steps: fc.array(
+      fc.record({ count: fc.nat(3), dropped: fc.nat(8), replaces: fc.boolean(), hardState: fc.boolean() }),
+      { maxLength: 8 },
+    ),
+  })
+  .map(({ before, steps }) => {
+    const writes: Persist[] = []
+    let length = before
+    for (const [position, { count, dropped, replaces, hardState }] of steps.entries()) {
+      const io = position + 1
+      const term = position + 2
+      if (hardState) {
+        const news = { currentTerm: asTerm(term), votedFor: null }
+        writes.push(write(io, { hardState: news }))
+        continue
+      }
+      const keep = replaces ? Math.max(0, length - 1 - dropped) : length
+      const entries = Array.from({ length: count + 1 }, (_, offset) => entry(keep + 1 + offset, term))
+      const truncates = replaces && keep < length
+      writes.push(write(io, { truncateFrom: truncates ? asIndex(keep + 1) : null, entries }))
+      length = keep + entries.length
+    }
+    return { before, writes }
+  })
+
+t.test('H29 a merged write does what its parts would do one after the other', async (t) => {
+  fc.assert(
+    fc.property(writesArbitrary, ({ before, writes }) => {
+      const start: Naive = { terms: Array.from({ length: before }, () => 1), hardState: null }
+      let oneByOne = start
+      for (const part of writes) oneByOne = applyNaively(oneByOne, part)
+      const merged = mergeWrites(writes)
+      const atOnce = applyNaively(start, merged)
+      if (JSON.stringify(oneByOne) !== JSON.stringify(atOnce)) {
+        throw new Error(`one by one ${JSON.stringify(oneByOne)}, merged ${JSON.stringify(atOnce)}`)
+      }
+      const written = merged.entries.map(({ index }) => index)
+      if (new Set(written).size !== written.length) throw new Error('an entry that is replaced is written all the same')
+    }),
+    { numRuns: 2000 },
+  )
+  t.pass()
+})
