@@ -109,13 +109,17 @@ export class OwnCommands implements Submitter {
     return { sending, commands }
   }
 
-  /** `numbers` of that sending were not appended by it. */
+  /**
+   * `numbers` of that sending were not appended by it. Those of which no other sending is left are certainly not done; of
+   * the others nothing is known, and they are sent again, with all behind them, so that none passes them over.
+   */
   refused(sending: number, reason: ForwardRefusal, numbers: readonly number[]): void {
     const refused = new Set(numbers)
     const hopeless: OwnCommand[] = []
-    for (const command of this.#sent) {
+    for (const [position, command] of this.#sent.entries()) {
       if (!refused.has(command.number ?? 0) || !command.sendings.delete(sending)) continue
       if (command.sendings.size === 0) hopeless.push(command)
+      else this.#sentOnRoute = Math.min(this.#sentOnRoute, position)
     }
     if (hopeless.length === 0) return
     this.#dropSent((command) => hopeless.includes(command))
@@ -141,6 +145,11 @@ export class OwnCommands implements Submitter {
     } else {
       command.submission.learn({ kind: 'outcome', index, result })
     }
+  }
+
+  /** Nothing more will be said to this command, which had been applied as `queued`. */
+  forget(number: number): void {
+    this.#queued.delete(number)
   }
 
   /** Commands that have no fate yet, for metrics and limits. */

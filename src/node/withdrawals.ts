@@ -8,10 +8,18 @@ const attemptsMax = 1000
 
 export class Withdrawals {
   readonly #commands: Submitter
+  readonly #withdrawn: (attempt: WithdrawnAttempt) => void
   #pending: WithdrawnAttempt[] = []
 
-  constructor(commands: Submitter) {
+  /** `withdrawn`: the attempt is in no set any more, nothing will be said to it. */
+  constructor(commands: Submitter, withdrawn: (attempt: WithdrawnAttempt) => void) {
     this.#commands = commands
+    this.#withdrawn = withdrawn
+  }
+
+  /** Whether all that was added has been handed on. */
+  get isEmpty(): boolean {
+    return this.#pending.length === 0
   }
 
   add(attempt: WithdrawnAttempt): void {
@@ -26,6 +34,7 @@ export class Withdrawals {
         command: { kind: 'withdraw', attempts },
         learn: (fate) => {
           if (fate.kind === 'notDone') this.#pending.push(...attempts)
+          else if (fate.kind === 'outcome') attempts.forEach(this.#withdrawn)
         },
       })
     }

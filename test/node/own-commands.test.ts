@@ -1,0 +1,233 @@
+import t from 'tap'
+import { decodeCommand } from '../../src/codec/command.ts'
+import {
+  asClusterTime,
+  asIndex,
+  asLockName,
+  asNodeId,
+  asRequestId,
+  asRun,
+  asSessionId,
+  asToken,
+} from '../../src/ids.ts'
+import type { Command } from '../../src/lockfsm/command.ts'
+import type { Result } from '../../src/lockfsm/outcome.ts'
+import { OwnCommands } from '../../src/node/own-commands.ts'
+import type { Fate, Submitted } from '../../src/node/own-commands.ts'
+
+const node = asNodeId('n1')
+const run = asRun(3)
+const session = asSessionId('s-1')
+
+const release: Command = { kind: 'release', lock: asLockName('x'), token: asToken(1), session: null }
+const close: Command = { kind: 'closeSession', session }
+const acquire: Command = {
+  kind: 'acquire',
+  lock: asLockName('x'),
+  session,
+  requestId: asRequestId('r'),
+  mode: 'exclusive',
+  ttlMs: null,
+  waitMs: 1000,
+  pollMs: 1000,
+  owner: null,
+  metadata: null,
+  takenInAt: asClusterTime(0),
+}
+
+/** Commands of one node, what each of them learned, and which numbers a sending carries. */
+class Bench {
+  readonly commands = new OwnCommands(node, run)
+  readonly fates: string[][] = []
+
+  submit(command: Command = release): Submitted {
+    const learned: string[] = []
+    this.fates.push(learned)
+    return this.commands.submit({ command, learn: (fate) => learned.push(textOf(fate)) })
+  }
+
+  /** The numbers that the next sending carries; the name of the sending is how many there were. */
+  send(ready = true): number[] {
+    return this.commands.nextSending(ready)?.commands.map((bytes) => decodeCommand(bytes).origin.number) ?? []
+  }
+
+  apply(number: number, result: Result = { kind: 'done' }): void {
+    this.commands.applied({ to: { node, run, number }, result }, asIndex(number * 10))
+  }
+}
+
+function textOf(fate: Fate): string {
+  if (fate.kind === 'notDone') return `not done: ${fate.reason}`
+  return fate.kind === 'queued' ? `queued at ${fate.index}` : `${fate.result.kind} at ${fate.index}`
+}
+
+t.test('commands are numbered in the order of their submission, when they are first sent', async (t) => {
+  const bench = new Bench()
+  const [first, second] = [bench.submit(), bench.submit()]
+  t.equal(first.number, null)
+  t.same(bench.send(), [1, 2])
+  t.same([first.number, second.number], [1, 2])
+  bench.submit()
+  t.same(bench.send(), [3], 'what was sent is not sent again over the same route')
+  t.same(bench.send(), [])
+})
+
+t.test('H20 over a new route everything unanswered goes again, in order, unchanged, before anything new', async (t) => {
+  const bench = new Bench()
+  for (let count = 0; count < 3; count++) bench.submit()
+  const first = bench.commands.nextSending(true)
+  bench.apply(1)
+  bench.submit()
+  bench.commands.routeChanged()
+  const again = bench.commands.nextSending(true)
+  t.same(again?.commands.slice(0, 2), first?.commands.slice(1), 'byte for byte')
+  t.same(
+    again?.commands.map((bytes) => decodeCommand(bytes).origin.number),
+    [2, 3, 4],
+  )
+  t.not(again?.sending, first?.sending, 'under the name of a sending of its own')
+})
+
+t.test('an outcome of its own is the fate of a command, and a later number says that it was passed over', async (t) => {
+  const bench = new Bench()
+  for (let count = 0; count < 3; count++) bench.submit()
+  bench.send()
+  bench.apply(2)
+  t.same(bench.fates, [['not done: passedOver'], ['done at 20'], []])
+  bench.apply(2)
+  bench.apply(1)
+  t.same(bench.fates, [['not done: passedOver'], ['done at 20'], []], 'and nothing is learned twice')
+})
+
+t.test('a queued command learns its outcome later, whatever numbers come between', async (t) => {
+  const bench = new Bench()
+  bench.submit(acquire)
+  bench.submit()
+  bench.send()
+  bench.apply(1, { kind: 'queued' })
+  bench.apply(2)
+  bench.apply(1, { kind: 'detached', requestId: asRequestId('r') })
+  t.same(bench.fates, [['queued at 10', 'detached at 10'], ['done at 20']])
+  t.equal(bench.commands.size, 0)
+})
+
+t.test('a queued command to which nothing more will be said takes no memory', async (t) => {
+  const bench = new Bench()
+  bench.submit(acquire)
+  bench.send()
+  bench.apply(1, { kind: 'queued' })
+  t.equal(bench.commands.size, 1)
+  bench.commands.forget(1)
+  t.equal(bench.commands.size, 0)
+})
+
+t.test('a command is certainly not done when its only sending was refused', async (t) => {
+  const bench = new Bench()
+  bench.submit()
+  bench.send()
+  bench.commands.refused(1, 'notLeader', [1])
+  t.same(bench.fates, [['not done: notLeader']])
+  t.equal(bench.commands.size, 0)
+})
+
+t.test('H18 a command that was sent twice and refused once may have been done', async (t) => {
+  const bench = new Bench()
+  bench.submit()
+  bench.send()
+  bench.commands.routeChanged()
+  bench.send()
+  bench.commands.refused(2, 'overloaded', [1])
+  t.same(bench.fates, [[]], 'the first sending may lie in a log')
+  bench.commands.refused(2, 'overloaded', [1])
+  t.same(bench.fates, [[]], 'the same refusal counts once')
+  bench.commands.refused(1, 'notLeader', [1])
+  t.same(bench.fates, [['not done: notLeader']], 'every sending was refused')
+})
+
+t.test(
+  'H18 a refused command that may be in a log is sent again, with all behind it, before anything new',
+  async (t) => {
+    const bench = new Bench()
+    for (let count = 0; count < 2; count++) bench.submit()
+    bench.send()
+    bench.commands.routeChanged()
+    bench.send()
+    bench.submit()
+    bench.commands.refused(2, 'notLeader', [1])
+    t.same(bench.send(), [1, 2, 3])
+    t.same(bench.fates, [[], [], []])
+  },
+)
+
+t.test('the refusal of one command leaves the others of its sending alone', async (t) => {
+  const bench = new Bench()
+  for (let count = 0; count < 3; count++) bench.submit()
+  bench.send()
+  bench.commands.refused(1, 'overloaded', [2])
+  t.same(bench.fates, [[], ['not done: overloaded'], []])
+  t.same(bench.send(), [], 'nothing is sent twice because of it')
+  bench.apply(1)
+  bench.apply(3)
+  t.same(bench.fates, [['done at 10'], ['not done: overloaded'], ['done at 30']])
+})
+
+t.test('a command that never left can be taken back, one that has left cannot', async (t) => {
+  const bench = new Bench()
+  const [first, second] = [bench.submit(), bench.submit()]
+  t.equal(first.takeBack(), true)
+  t.same(bench.send(), [1])
+  t.equal(second.number, 1, 'a number is given to what is sent only')
+  t.equal(second.takeBack(), false)
+})
+
+t.test('an abandoned command is not sent again, but its fate is still learned', async (t) => {
+  const bench = new Bench()
+  const first = bench.submit()
+  bench.submit()
+  bench.send()
+  first.abandon()
+  bench.commands.routeChanged()
+  t.same(bench.send(), [2])
+  bench.apply(1)
+  t.same(bench.fates, [['done at 10'], []])
+})
+
+t.test('a node that is not ready keeps acquires and openings back, and nothing else', async (t) => {
+  const bench = new Bench()
+  bench.submit(acquire)
+  const opening = { requestId: asRequestId('o'), ttlMs: 1, name: null, metadata: null, takenInAt: asClusterTime(0) }
+  bench.submit({ kind: 'openSession', ...opening })
+  const third = bench.submit(close)
+  t.same(bench.send(false), [1])
+  t.equal(third.number, 1)
+  t.same(bench.send(true), [2, 3])
+})
+
+t.test('what was sent before goes again even when the node is not ready', async (t) => {
+  const bench = new Bench()
+  bench.submit(acquire)
+  bench.send(true)
+  bench.commands.routeChanged()
+  t.same(bench.send(false), [1])
+})
+
+t.test('a command learns that it was not done before the next of its maker is sent', async (t) => {
+  const commands = new OwnCommands(node, run)
+  const submit = (): void => {
+    commands.submit({
+      command: release,
+      learn: (fate) => {
+        if (fate.kind === 'notDone') submit()
+      },
+    })
+  }
+  submit()
+  commands.nextSending(true)
+  commands.refused(1, 'notLeader', [1])
+  const again = commands.nextSending(true)
+  t.same(
+    again?.commands.map((bytes) => decodeCommand(bytes).origin),
+    [{ node, run, number: 2 }],
+    'as a new command',
+  )
+})
