@@ -156,7 +156,7 @@ export class Peers {
   }
 
   #onWelcome(peer: Peer, link: Link, introduction: Introduction): void {
-    const reason = introduction.node === peer.id ? this.#parts.judge(introduction) : 'wrong_address'
+    const reason = introduction.node === peer.id ? this.#judge(peer, introduction) : 'wrong_address'
     if (reason !== null) {
       this.#complain(peer, `we refuse ${peer.id}: ${reason}`, `it answered as ${introduction.node} at ${link.remote}`)
       link.close()
