@@ -238,7 +238,8 @@ export class HoldfastNode {
     // Read after everything that this turn covers was read from its socket.
     const now = this.#parts.host.now()
     replica.turn(now)
-    this.#setTimer(replica.wakeAt(now), now)
+    // The turn may have been the last of an orderly stop.
+    if (!this.#stopped) this.#setTimer(replica.wakeAt(now), now)
   }
 
   #setTimer(at: number, now: number): void {

@@ -7,7 +7,7 @@ import { unreachable } from '../assert.ts'
 import { decodePayload } from '../codec/command.ts'
 import type { ForwardRefused, Frame } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
-import type { ClusterTime, NodeId, Run, Term } from '../ids.ts'
+import type { ClusterTime, Index, NodeId, Run, Term } from '../ids.ts'
 import { apply } from '../lockfsm/apply.ts'
 import type { LockState } from '../lockfsm/state.ts'
 import { viewRequest } from '../lockfsm/views.ts'
@@ -30,6 +30,8 @@ import type { Peers } from './peers.ts'
 import { ReadRounds } from './read-rounds.ts'
 import type { ReadRequest } from './read-rounds.ts'
 import { Renewals } from './renewals.ts'
+import { Transfers } from './transfers.ts'
+import type { TransferCall } from './transfers.ts'
 import { Withdrawals } from './withdrawals.ts'
 
 /** After a leader refused us we ask again so much later, unless we hear of another. */
@@ -40,7 +42,9 @@ const entriesBehindMax = 1000
 const forwardBytesMax = 256 * 1024
 const callsOpenMax = 10_000
 const callsQueuedMax = 100_000
+/** An orderly stop waits so long for another leader, and then for its withdrawals to be applied. */
 const stopTransferMs = 1500
+const stopWithdrawMs = 1000
 
 export interface ReplicaParts {
   readonly self: NodeId
@@ -55,11 +59,6 @@ export interface ReplicaParts {
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string }
 
-export interface TransferCall {
-  readonly to: NodeId | null
-  done(result: 'done' | 'noLeader' | 'unknownMember' | 'timedOut'): void
-}
-
 export class Replica {
   readonly core: Core
   readonly lock: LockState
@@ -71,21 +70,25 @@ export class Replica {
   readonly #withdrawals: Withdrawals
   readonly #intake: Intake
   readonly #reads: ReadRounds
+  readonly #transfers: Transfers
   #leader: NodeId | null = null
   #term: Term | null = null
   #pausedUntil = -Infinity
-  #transfers: { readonly request: TransferCall; readonly until: number }[] = []
   #wake: () => void
   #stopping = false
+  /** Everything is answered; the node ends when its withdrawals are applied. */
+  #leaving: { readonly until: number; readonly stopped: () => void } | null = null
+  #appliedIndex: Index
 
   constructor(parts: ReplicaParts, wake: () => void) {
     this.#parts = parts
     this.#wake = wake
     this.lock = parts.lock
+    this.#appliedIndex = parts.raft.appliedIndex
     this.core = this.#createCore()
     this.#commands = new OwnCommands(parts.self, parts.run)
     this.#renewals = new Renewals(this.#commands)
-    this.#withdrawals = new Withdrawals(this.#commands)
+    this.#withdrawals = new Withdrawals(this.#commands, ({ number }) => this.#commands.forget(number))
     this.#intake = new Intake((node, sending, reason, numbers) =>
       this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers })
     )
@@ -94,6 +97,7 @@ export class Replica {
     this.#reads = new ReadRounds(Math.floor(parts.host.random() * 2 ** 48), (id) =>
       this.core.step({ kind: 'read', id, now: this.core.raft.now })
     )
+    this.#transfers = new Transfers(parts.self)
     this.calls = new Calls({
       now: () => parts.host.now(),
       submitterOf: (command) => (command.kind === 'renewSessions' ? this.#renewals : this.#commands),
@@ -109,10 +113,17 @@ export class Replica {
     return this.lock.time
   }
 
+  /**
+   * Index of the last entry that the lock table of this node has applied. The core's own index can be ahead of it: it
+   * says what was handed out, and one step may hand out twice, what was read from disk and what was in memory behind it.
+   */
+  get appliedIndex(): Index {
+    return this.#appliedIndex
+  }
+
   /** Begins a call. The returned function says that its client is gone. */
   call(request: CallRequest): () => void {
-    const { open, queued } = this.calls
-    if (this.#stopping || open - queued >= callsOpenMax || queued >= callsQueuedMax) {
+    if (this.#stopping || this.#hasTooMany(request)) {
       request.answer(this.#stopping ? { kind: 'noLeader' } : { kind: 'overloaded' })
       return () => {}
     }
@@ -124,6 +135,12 @@ export class Replica {
     }
   }
 
+  /** Blocked waits count only against a limit of their own, which keeps nobody from releasing or renewing. */
+  #hasTooMany({ command }: CallRequest): boolean {
+    const { open, queued } = this.calls
+    return open - queued >= callsOpenMax || (queued >= callsQueuedMax && command.kind === 'acquire')
+  }
+
   /** Calls `request.ready` when everything committed before now has been applied here. */
   read(request: ReadRequest): void {
     if (this.#stopping) return request.noLeader()
@@ -132,14 +149,15 @@ export class Replica {
   }
 
   /** Hands leadership over; any node may be asked. */
-  transfer(request: TransferCall): void {
+  transfer(call: TransferCall): void {
     const { self, peers, host } = this.#parts
-    if (request.to !== null && !this.core.raft.members.includes(request.to)) return request.done('unknownMember')
-    if (this.#leader === null) return request.done('noLeader')
-    if (request.to === this.#leader) return request.done('done')
-    this.#transfers.push({ request, until: host.now() + 3000 })
-    if (this.#leader === self) this.core.receive({ kind: 'transferLeadership', to: request.to })
-    else peers.send(this.#leader, { kind: 'transferRequest', to: request.to })
+    const { to } = call
+    if (to !== null && !this.core.raft.members.includes(to)) return call.done('unknownMember')
+    if (this.#leader === null) return call.done('noLeader')
+    if (to === this.#leader) return call.done('done')
+    this.#transfers.add(call, host.now())
+    if (this.#leader === self) this.core.receive({ kind: 'transferLeadership', to })
+    else peers.send(this.#leader, { kind: 'transferRequest', to })
   }
 
   get leader(): NodeId | null {
@@ -201,8 +219,14 @@ export class Replica {
     this.core.step({ kind: 'tick', now })
     this.calls.expire(now)
     this.#reads.expire(now)
-    this.#expireTransfers(now)
+    this.#transfers.expire(now)
     this.core.disk.start()
+    this.#finishLeaving(now)
+  }
+
+  /** Commands of this node that have no fate yet, for metrics. */
+  get unanswered(): number {
+    return this.#commands.size
   }
 
   /** When the next turn is due if nothing arrives. */
@@ -214,25 +238,35 @@ export class Replica {
 
   /**
    * Orderly stop: hands leadership over when we lead, then answers what waits: with a session 202, its place stays;
-   * everything else is unknown. Calls `stopped` when nothing more will be answered.
+   * everything else is unknown. Whoever is answered so must not be granted anything behind his back (H13), so we stay
+   * until the withdrawals are applied, or a second has passed. Then calls `stopped`.
    */
   stop(stopped: () => void): void {
     this.#stopping = true
-    const finish = () => {
-      this.calls.stop((call) => this.#lastAnswer(call))
-      this.#reads.stop()
-      for (const { request } of this.#transfers.splice(0)) request.done('timedOut')
-      stopped()
+    let left = false
+    const leave = () => {
+      if (!left) this.#leave(stopped)
+      left = true
     }
-    if (this.#leader !== this.#parts.self || this.core.raft.members.length === 1) return finish()
-    const until = this.#parts.host.now() + stopTransferMs
-    let finished = false
-    const done = () => {
-      if (!finished) finish()
-      finished = true
-    }
-    this.#transfers.push({ request: { to: null, done }, until })
+    if (this.#leader !== this.#parts.self || this.core.raft.members.length === 1) return leave()
+    this.#transfers.add({ to: null, done: leave }, this.#parts.host.now(), stopTransferMs)
     this.core.receive({ kind: 'transferLeadership', to: null })
+  }
+
+  #leave(stopped: () => void): void {
+    this.calls.stop((call) => this.#lastAnswer(call))
+    this.#reads.stop()
+    this.#transfers.stop()
+    this.#leaving = { until: this.#parts.host.now() + stopWithdrawMs, stopped }
+    this.#wake()
+  }
+
+  #finishLeaving(now: number): void {
+    if (this.#leaving === null) return
+    const { until, stopped } = this.#leaving
+    if (now < until && !(this.#withdrawals.isEmpty && this.#commands.size === 0)) return
+    this.#leaving = null
+    stopped()
   }
 
   #sendCommands(now: number): void {
@@ -285,11 +319,12 @@ export class Replica {
     const { self, run } = this.#parts
     for (const { index, time, payload } of entries) {
       const outcomes = apply(this.lock, { time, commands: decodePayload(payload) })
+      this.#appliedIndex = index
       for (const outcome of outcomes) {
         if (outcome.to.node === self && outcome.to.run === run) this.#commands.applied(outcome, index)
       }
     }
-    this.#reads.applied(this.core.raft.appliedIndex)
+    this.#reads.applied(this.#appliedIndex)
   }
 
   #onRoleChanged({ term, leader }: RoleChanged): void {
@@ -301,7 +336,7 @@ export class Replica {
     this.#routeChanged()
     if (changed && leader !== null) {
       this.#parts.host.report({ level: 'info', message: `${leader} leads term ${term}` })
-      this.#settleTransfers(leader)
+      this.#transfers.leaderChanged(leader)
     }
   }
 
@@ -311,29 +346,13 @@ export class Replica {
     this.#reads.refused(null)
   }
 
-  #settleTransfers(leader: NodeId): void {
-    const transfers = this.#transfers.splice(0)
-    for (const transfer of transfers) {
-      const { request } = transfer
-      if (request.to === leader || (request.to === null && leader !== this.#parts.self)) request.done('done')
-      else this.#transfers.push(transfer)
-    }
-  }
-
-  #expireTransfers(now: number): void {
-    if (this.#transfers.length === 0) return
-    const due = this.#transfers.filter(({ until }) => now >= until)
-    this.#transfers = this.#transfers.filter(({ until }) => now < until)
-    for (const { request } of due) request.done('timedOut')
-  }
-
   #lastAnswer({ request: { command }, phase }: Call): Answer {
     if (phase !== 'queued' || command.kind !== 'acquire' || command.session === null) return { kind: 'unknown' }
     const { lock, session, requestId } = command
     const view = viewRequest(this.lock, { lock, session, requestId })
     if (view === null || view.state !== 'waiting') return { kind: 'unknown' }
     const { sequence, position, queueLength } = view
-    const index = this.core.raft.appliedIndex
+    const index = this.#appliedIndex
     return { kind: 'outcome', index, result: { kind: 'stillWaiting', lock, session, requestId, sequence, position, queueLength } }
   }
 
@@ -357,7 +376,7 @@ export class Replica {
       events: {
         send: (to, message) => peers.send(to, { kind: 'raft', message }),
         apply: (entries) => this.#applyEntries(entries),
-        readReady: (id, index) => this.#reads.answered(id, index, raft.appliedIndex),
+        readReady: (id, index) => this.#reads.answered(id, index, this.#appliedIndex),
         readRefused: (id) => this.#reads.refused(id),
         transferRefused: (reason) => host.report({ level: 'info', message: `transfer of leadership: ${reason}` }),
         roleChanged: (change) => this.#onRoleChanged(change),
