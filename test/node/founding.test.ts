@@ -1,0 +1,262 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { Introduction } from '../../src/codec/frame.ts'
+import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
+import type { NodeId } from '../../src/ids.ts'
+import { Founding } from '../../src/node/founding.ts'
+import type { FoundingRecord } from '../../src/storage/founding-store.ts'
+
+const members = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
+const [n1, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
+
+interface Disk {
+  readonly incarnation: string
+  readonly record: FoundingRecord | null
+  readonly founded: boolean
+}
+
+const empty: Disk = { incarnation: 'first', record: null, founded: false }
+
+function foundingOf(
+  self: NodeId,
+  disk: Partial<Disk> = {},
+  limits: Record<string, number> = { locksMax: 1 },
+): Founding {
+  const { incarnation, record, founded } = { ...empty, ...disk }
+  return new Founding({ self, members, limits, incarnation: asIncarnation(`${self}-${incarnation}`), record, founded })
+}
+
+function introductionOf(node: NodeId, founding: Founding, incarnation = 'first'): Introduction {
+  const version = 1
+  return {
+    version,
+    node,
+    incarnation: asIncarnation(`${node}-${incarnation}`),
+    run: asRun(1),
+    httpUrl: '',
+    founding: founding.view(),
+  }
+}
+
+/** Does what is due, as far as it goes without hearing anything new. */
+function pursue(founding: Founding): void {
+  for (let duty = founding.nextDuty(); duty !== null; duty = founding.nextDuty()) {
+    if (duty.kind === 'storeRecord') founding.recordStored(duty.record)
+    else founding.foundedStored()
+  }
+}
+
+function tell(to: Founding, node: NodeId, from: Founding): void {
+  if (to.judge(introductionOf(node, from)) === null) to.introduced(introductionOf(node, from))
+}
+
+/** A cluster founded in peace. */
+function foundAll(): readonly [Founding, Founding, Founding] {
+  const all = [foundingOf(n1), foundingOf(n2), foundingOf(n3)] as const
+  for (let round = 0; round < 3; round++) {
+    for (const [position, to] of all.entries()) {
+      for (const [other, from] of all.entries()) if (other !== position) tell(to, members[other] ?? n1, from)
+    }
+    for (const founding of all) pursue(founding)
+  }
+  return all
+}
+
+t.test('a cluster is founded when every member has stored the same record', async (t) => {
+  const all = foundAll()
+  t.same(
+    all.map(({ founded }) => founded),
+    [true, true, true],
+  )
+  const [first] = all
+  for (const { record } of all) t.same(record, first.record)
+  t.same(
+    first.record?.members.map(({ incarnation }) => incarnation),
+    ['n1-first', 'n2-first', 'n3-first'],
+  )
+})
+
+t.test('H27 a majority is not enough to compose the record', async (t) => {
+  const founding = foundingOf(n1)
+  tell(founding, n2, foundingOf(n2))
+  t.equal(founding.nextDuty(), null)
+  tell(founding, n3, foundingOf(n3))
+  t.equal(founding.nextDuty()?.kind, 'storeRecord')
+})
+
+t.test('H27 a majority that has stored the record is not enough to serve', async (t) => {
+  const [a, b, c] = [foundingOf(n1), foundingOf(n2), foundingOf(n3)]
+  for (const [to, others] of [
+    [a, [b, c]],
+    [b, [a, c]],
+  ] as const) {
+    for (const [position, other] of others.entries()) tell(to, position === 0 ? (to === a ? n2 : n1) : n3, other)
+  }
+  pursue(a)
+  pursue(b)
+  tell(a, n2, b)
+  t.equal(a.nextDuty(), null, 'n3 has stored nothing')
+  a.news(n3, { clusterId: a.record?.clusterId ?? null, founded: false })
+  t.equal(a.nextDuty()?.kind, 'storeFounded')
+})
+
+t.test('one that knows that all have stored is enough', async (t) => {
+  const [a] = foundAll()
+  const late = foundingOf(n3, { record: a.record })
+  t.equal(late.nextDuty(), null)
+  tell(late, n1, a)
+  t.equal(late.nextDuty()?.kind, 'storeFounded')
+})
+
+t.test('one that knows of another cluster proves nothing', async (t) => {
+  const [a] = foundAll()
+  const record = a.record
+  if (record === null) throw new Error('founded')
+  const late = foundingOf(n3, { record: { ...record, clusterId: asClusterId('another') } })
+  late.introduced(introductionOf(n1, a))
+  late.introduced(introductionOf(n2, a))
+  t.equal(late.nextDuty(), null)
+})
+
+t.test('H27 an empty disk that comes to a founded cluster is a stranger, and told so at both ends', async (t) => {
+  const [a] = foundAll()
+  const wiped = foundingOf(n2, { incarnation: 'second' })
+  t.equal(a.judge(introductionOf(n2, wiped, 'second')), 'stranger')
+  t.equal(wiped.isStrangerTo(introductionOf(n1, a)), true)
+  t.equal(foundingOf(n2).isStrangerTo(introductionOf(n1, foundingOf(n1))), false, 'nobody is founded yet')
+})
+
+t.test('H27 two empty disks out of three never found anything beside the one that knows', async (t) => {
+  const [a] = foundAll()
+  const [b, c] = [foundingOf(n2, { incarnation: 'second' }), foundingOf(n3, { incarnation: 'second' })]
+  // Whatever they are told of the survivor, even if it had not learned yet that the cluster is founded.
+  const survivor = foundingOf(n1, { record: a.record })
+  for (const known of [a, survivor]) {
+    for (const [self, other, founding] of [
+      [n2, n3, b],
+      [n3, n2, c],
+    ] as const) {
+      founding.introduced(introductionOf(n1, known))
+      founding.introduced(introductionOf(other, other === n2 ? b : c, 'second'))
+      pursue(founding)
+      known.introduced(introductionOf(self, founding, 'second'))
+    }
+  }
+  t.same([b.founded, c.founded], [false, false])
+})
+
+t.test('a member of another cluster, with other members, or under our own name is refused', async (t) => {
+  const [a] = foundAll()
+  const other = foundingOf(n2)
+  const view = introductionOf(n2, other)
+  const foreign = { ...view, founding: { ...view.founding, clusterId: asClusterId('other') } }
+  t.equal(a.judge(foreign), 'foreign_cluster')
+  t.equal(a.judge({ ...view, founding: { ...view.founding, members: 'n1,n2' } }), 'other_members')
+  t.equal(a.judge({ ...view, node: n1 }), 'not_a_member')
+  t.equal(a.judge({ ...view, node: asNodeId('n9') }), 'not_a_member')
+  t.equal(a.judge(view), null)
+})
+
+t.test('the limits of the first member become those of the cluster', async (t) => {
+  const all = [foundingOf(n1, {}, { a: 1 }), foundingOf(n2, {}, { a: 2 }), foundingOf(n3, {}, { a: 3 })] as const
+  for (const [position, to] of all.entries()) {
+    for (const [other, from] of all.entries()) if (other !== position) tell(to, members[other] ?? n1, from)
+  }
+  for (const founding of all) pursue(founding)
+  t.same(
+    all.map(({ record }) => record?.limits),
+    [{ a: 1 }, { a: 1 }, { a: 1 }],
+  )
+  t.equal(all[0].record?.clusterId, all[2].record?.clusterId)
+})
+
+t.test('a duty is given once until it is reported as done', async (t) => {
+  const founding = foundingOf(n1)
+  tell(founding, n2, foundingOf(n2))
+  tell(founding, n3, foundingOf(n3))
+  t.ok(founding.nextDuty())
+  t.equal(founding.nextDuty(), null)
+})
+
+t.test('nobody goes back in a founding: what was said before may arrive later', async (t) => {
+  const [a, b] = foundAll()
+  const late = foundingOf(n3, { record: a.record })
+  late.introduced(introductionOf(n1, a))
+  late.introduced(introductionOf(n1, foundingOf(n1)))
+  late.introduced(introductionOf(n2, b))
+  t.equal(late.nextDuty()?.kind, 'storeFounded')
+})
+
+t.test('what a disk that was replaced had said does not count for the new one', async (t) => {
+  const founding = foundingOf(n1)
+  tell(founding, n2, foundingOf(n2))
+  tell(founding, n3, foundingOf(n3))
+  pursue(founding)
+  founding.news(n2, { clusterId: founding.record?.clusterId ?? null, founded: false })
+  founding.introduced(introductionOf(n2, foundingOf(n2, { incarnation: 'second' }), 'second'))
+  founding.news(n3, { clusterId: founding.record?.clusterId ?? null, founded: false })
+  t.equal(founding.nextDuty(), null, 'the disk that had stored the record is gone')
+})
+
+t.test('news of somebody who never introduced itself is no news', async (t) => {
+  const founding = foundingOf(n1)
+  founding.news(n2, { clusterId: asClusterId('c'), founded: true })
+  t.equal(founding.nextDuty(), null)
+})
+
+t.test(
+  'H32 whatever is heard in whatever order, with restarts at any moment, one record at most is founded',
+  async (t) => {
+    const step = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({ kind: fc.constant('all tell' as const), to: fc.constant(0), from: fc.constant(0) }),
+      },
+      { weight: 6, arbitrary: fc.record({ kind: fc.constant('tell' as const), to: fc.nat(2), from: fc.nat(2) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({ kind: fc.constant('pursue' as const), to: fc.nat(2), from: fc.constant(0) }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('restart' as const), to: fc.nat(2), from: fc.constant(0) }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('wipe' as const), to: fc.nat(2), from: fc.constant(0) }) },
+    )
+    let foundedOften = 0
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
+        const disks = members.map(() => ({ ...empty }))
+        const foundings = members.map((self, position) => foundingOf(self, disks[position]))
+        const everFounded = new Set<string>()
+        for (const [number, { kind, to, from }] of steps.entries()) {
+          const [self, founding, disk] = [members[to], foundings[to], disks[to]]
+          if (self === undefined || founding === undefined || disk === undefined) continue
+          const say = (listener: Founding, speaker: number) => {
+            const speaking = foundings[speaker]
+            if (speaking === undefined || speaking === listener) return
+            const introduction = introductionOf(members[speaker] ?? n1, speaking, disks[speaker]?.incarnation)
+            if (listener.judge(introduction) === null) listener.introduced(introduction)
+          }
+          if (kind === 'tell') say(founding, from)
+          else if (kind === 'all tell')
+            for (const listener of foundings) for (const speaker of [0, 1, 2]) say(listener, speaker)
+          else if (kind === 'pursue') pursue(founding)
+          else if (kind === 'restart' || kind === 'wipe') {
+            // With every disk goes every trace of the cluster: who comes then may found another.
+            if (kind === 'wipe' && disks.every(({ incarnation }, other) => other === to || incarnation !== 'first'))
+              continue
+            const { record, founded } = founding
+            disks[to] = kind === 'wipe' ? { ...empty, incarnation: `wiped-${number}` } : { ...disk, record, founded }
+            foundings[to] = foundingOf(self, disks[to])
+          }
+          for (const { founded, record } of foundings) if (founded && record !== null) everFounded.add(record.clusterId)
+          if (everFounded.size > 1) throw new Error(`two clusters: ${[...everFounded].join(' ')}`)
+        }
+        foundedOften += everFounded.size
+      }),
+      { numRuns: 2000 },
+    )
+    t.ok(foundedOften > 30, `clusters are founded at all: ${foundedOften}`)
+  },
+)
