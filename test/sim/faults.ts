@@ -1,4 +1,5 @@
 // What goes wrong while a world runs: every few seconds one of the faults that its scenario allows, undone a while later.
+import { unreachable } from '../../src/assert.ts'
 import type { NodeId } from '../../src/ids.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
@@ -7,12 +8,14 @@ import { sleep, start } from './task.ts'
 import type { Task } from './task.ts'
 import type { World } from './world.ts'
 
+type Direction = readonly [from: NodeId, to: NodeId]
+
 export class Faults {
   readonly #world: World
   readonly #random: Random
-  /** Machines whose disk was taken away: they must be refused, and stay out. */
-  readonly wiped = new Set<NodeId>()
   #active = true
+  /** How many of the next leaders are hit as soon as they lead. */
+  #leadersToHit = 0
 
   constructor(world: World) {
     this.#world = world
@@ -25,15 +28,31 @@ export class Faults {
 
   /** A process ended by itself or by a fault: it comes back, unless it has said that it must not. */
   processEnded(machine: Machine): void {
-    this.#world.timeline.after(this.#random.exponential(2500), () => {
-      if (this.#active && !this.#world.failures.has(machine.id)) machine.start()
+    const pauseMs = this.#active ? this.#random.exponential(2500) : 0
+    this.#world.timeline.after(pauseMs, () => {
+      if (!this.#world.failures.has(machine.id)) machine.start()
+    })
+  }
+
+  /** Between its election and the first commit of its term a leader is at its most delicate (§5.4.2, Figure 8). */
+  newLeader(machine: Machine): void {
+    if (!this.#active || this.#leadersToHit === 0) return
+    this.#leadersToHit--
+    const { timeline, machines } = this.#world
+    const isCrash = this.#random.chance(0.5)
+    timeline.after(this.#random.exponential(this.#random.pick([2, 20, 200])), () => {
+      if (isCrash) return machine.crash(this.#random.chance(0.5))
+      // All but one of the others, at times, so that a minority has what it brought into the log.
+      const keeps = this.#random.pick(machines)
+      const cutOff = machines.filter((other) => other !== machine && (other !== keeps || this.#random.chance(0.3)))
+      this.#cut(cutOff.flatMap((other) => both(machine, other)))
     })
   }
 
   /** No more faults, and everything that can be undone is undone. */
   stop(): void {
     this.#active = false
-    const { network, machines } = this.#world
+    const { network, machines, wiped, failures } = this.#world
     network.healAll()
     network.faults = { ...network.faults, loss: 0, duplicate: 0, reorder: 0 }
     for (const machine of machines) {
@@ -41,7 +60,7 @@ export class Faults {
       machine.faults.stallChance = 0
       if (machine.process !== null) machine.process.fuse = null
       machine.process?.resume()
-      if (!this.wiped.has(machine.id)) machine.start()
+      if (!wiped.has(machine.id) && !failures.has(machine.id)) machine.start()
     }
     this.#world.note('healed')
   }
@@ -59,96 +78,182 @@ export class Faults {
   }
 
   #inject(kind: FaultKind): void {
-    const { machines, leader, network, timeline } = this.#world
-    const random = this.#random
-    const victim = random.pick(machines)
-    const others = machines.filter((machine) => machine !== victim)
+    const { machines } = this.#world
+    const victim = this.#random.pick(machines)
     switch (kind) {
       case 'crash':
-        return (random.chance(0.4) ? (leader ?? victim) : victim).crash(false)
+      case 'crashBetweenEffects':
+      case 'crashAll':
       case 'powerLoss':
-        return victim.crash(true)
+      case 'stop':
+      case 'pause':
+      case 'pauseLeader':
+      case 'pauseAll':
+      case 'transfer':
+      case 'clockJump':
+        return this.#disturbProcess(kind, victim)
+      case 'slowDisk':
+      case 'slowDisks':
+      case 'writeError':
+      case 'wipe':
+        return this.#disturbDisk(kind, victim)
+      case 'isolate':
+      case 'isolateLeader':
+      case 'isolateOneWay':
+      case 'split':
+      case 'cutLink':
+      case 'cutLeaderFromOne':
+      case 'holdLink':
+      case 'leaderWithOne':
+      case 'hitNewLeaders':
+      case 'slowLink':
+      case 'reset':
+      case 'breakOff':
+        return this.#disturbNetwork(kind, victim)
+      default:
+        return unreachable(kind)
+    }
+  }
+
+  #disturbProcess(kind: FaultKind, victim: Machine): void {
+    const { machines, leader } = this.#world
+    const random = this.#random
+    switch (kind) {
+      case 'crash':
+        return this.#leaderOr(victim).crash(false)
+      case 'powerLoss':
+        return this.#leaderOr(victim).crash(true)
       case 'crashBetweenEffects':
         if (victim.process !== null) victim.process.fuse = random.whole(0, 300)
         return
       case 'crashAll':
         for (const machine of machines) machine.crash(random.chance(0.5))
         return
-      case 'isolate':
-        return this.#cut(others.flatMap((other) => both(victim, other)))
-      case 'isolateOneWay':
-        return this.#cut(others.map((other) => (random.chance(0.5) ? [victim.id, other.id] : [other.id, victim.id])))
-      case 'split': {
-        const side = machines.filter(() => random.chance(0.5))
-        const rest = machines.filter((machine) => !side.includes(machine))
-        return this.#cut(side.flatMap((a) => rest.flatMap((b) => both(a, b))))
-      }
-      case 'cutLink': {
-        const other = random.pick(others)
-        return this.#cut(random.chance(0.5) ? both(victim, other) : [[victim.id, other.id]])
-      }
-      case 'cutLeaderFromOne':
-        // Long enough for its attempts to be taken out of their requests, its clients still connected (H12).
-        if (leader === null || leader === victim) return
-        return this.#cut(both(leader, victim), random.between(10_000, 15_000))
-      case 'reset':
-        for (const other of others) if (random.chance(0.6)) network.reset(victim.id, other.id)
-        return
+      case 'stop':
+        return this.#leaderOr(victim).stop()
       case 'pause':
         return this.#pause([victim])
       case 'pauseLeader':
         return this.#pause(leader === null ? [] : [leader])
       case 'pauseAll':
         return this.#pause(machines)
-      case 'slowDisk':
-        victim.disk.stall()
-        timeline.after(random.between(200, 6000), () => victim.disk.resume())
+      case 'transfer': {
+        const to = random.chance(0.5) ? random.pick(machines).id : null
+        victim.process?.arrive(() => victim.node?.replica?.transfer({ to, done: () => {} }))
         return
-      case 'transfer':
-        victim.process?.arrive(() => {
-          victim.node?.replica?.transfer({ to: random.chance(0.5) ? random.pick(others).id : null, done: () => {} })
-        })
-        return
-      case 'clockJump':
+      }
+      default:
         victim.clock.offset += random.exponential(5000)
-        return
-      case 'wipe':
-        return this.#wipe()
     }
   }
 
-  #cut(pairs: readonly (readonly [NodeId, NodeId])[], forMs = this.#cutMs()): void {
-    const { network, timeline } = this.#world
-    for (const [from, to] of pairs) network.cut(from, to)
-    timeline.after(forMs, () => {
-      for (const [from, to] of pairs) network.heal(from, to)
+  #disturbDisk(kind: FaultKind, victim: Machine): void {
+    const { machines, timeline } = this.#world
+    if (kind === 'writeError') return victim.failWrite()
+    if (kind === 'wipe') return this.#wipe()
+    const slow = kind === 'slowDisk' ? [victim] : machines
+    for (const machine of slow) machine.disk.stall()
+    timeline.after(this.#durationMs(), () => {
+      for (const machine of slow) machine.disk.resume()
     })
   }
 
-  /** Mostly seconds; sometimes frames lie in a kernel for minutes. */
-  #cutMs(): number {
-    return this.#random.chance(0.05) ? this.#random.between(60_000, 120_000) : this.#random.exponential(4000)
+  #disturbNetwork(kind: FaultKind, victim: Machine): void {
+    const { machines, leader, network } = this.#world
+    const random = this.#random
+    const others = machines.filter((machine) => machine !== victim)
+    const other = random.pick(others)
+    switch (kind) {
+      case 'isolate':
+        return this.#cut(others.flatMap((peer) => both(victim, peer)))
+      case 'isolateLeader': {
+        // Not from its clients: what they bring it will not be committed, and is truncated when it comes back.
+        const followers = machines.filter((machine) => machine !== leader)
+        return this.#cut(leader === null ? [] : followers.flatMap((follower) => both(leader, follower)))
+      }
+      case 'isolateOneWay':
+        return this.#cut(others.map((peer) => (random.chance(0.5) ? [victim.id, peer.id] : [peer.id, victim.id])))
+      case 'split': {
+        const side = machines.filter(() => random.chance(0.5))
+        const rest = machines.filter((machine) => !side.includes(machine))
+        return this.#cut(side.flatMap((a) => rest.flatMap((b) => both(a, b))))
+      }
+      case 'cutLink':
+        return this.#cut(random.chance(0.5) ? both(victim, other) : [[victim.id, other.id]])
+      case 'cutLeaderFromOne':
+        // Long enough for its attempts to be taken out of their requests, its clients still connected (H12).
+        if (leader === null || leader === victim) return
+        return this.#cut(
+          random.chance(0.7) ? both(leader, victim) : [[victim.id, leader.id]],
+          random.between(10_000, 15_000),
+        )
+      case 'holdLink':
+        // Long enough for what was asked for over it to be granted elsewhere, released and forgotten (H15).
+        if (leader === null || leader === victim) return
+        return this.#cut(
+          random.chance(0.5) ? both(leader, victim) : [[victim.id, leader.id]],
+          random.between(60_000, 100_000),
+        )
+      case 'leaderWithOne': {
+        const cutOff = machines.filter((machine) => machine !== leader && machine !== victim)
+        return this.#cut(leader === null ? [] : cutOff.flatMap((machine) => both(leader, machine)))
+      }
+      case 'hitNewLeaders':
+        this.#leadersToHit = random.whole(2, 6)
+        return this.#leaderOr(victim).crash(false)
+      case 'slowLink':
+        return this.#slow(random.chance(0.5) && leader !== null ? leader : other, victim)
+      case 'reset':
+        for (const peer of others) if (random.chance(0.6)) network.reset(victim.id, peer.id)
+        return
+      default:
+        return network.breakOff(victim.id, other.id)
+    }
+  }
+
+  /** Faults of processes hit the leader more often than chance would. */
+  #leaderOr(victim: Machine): Machine {
+    return this.#random.chance(0.4) ? (this.#world.leader ?? victim) : victim
+  }
+
+  #cut(directions: readonly Direction[], forMs = this.#durationMs()): void {
+    const { network, timeline } = this.#world
+    for (const [from, to] of directions) network.cut(from, to)
+    timeline.after(forMs, () => {
+      for (const [from, to] of directions) network.heal(from, to)
+    })
+  }
+
+  /** What `to` hears of `from` is seconds old, but goes on coming: it follows, far behind. */
+  #slow(from: Machine, to: Machine): void {
+    const { network, timeline } = this.#world
+    network.slow(from.id, to.id, this.#random.pick([300, 2000, 8000, 25_000]))
+    timeline.after(2 * this.#durationMs(), () => network.slow(from.id, to.id, 0))
+  }
+
+  #durationMs(): number {
+    return Math.min(30_000, this.#random.exponential(this.#world.scenario.faultMs))
   }
 
   #pause(machines: readonly Machine[]): void {
-    const until = this.#world.timeline.now + Math.min(30_000, this.#random.exponential(3000))
+    const until = this.#world.timeline.now + this.#durationMs()
     for (const machine of machines) machine.process?.pauseUntil(until)
   }
 
   /** One or two disks are replaced by empty ones, but never so many that none is left that knows. */
   #wipe(): void {
-    const { machines } = this.#world
+    const { machines, wiped } = this.#world
     const count = this.#random.whole(1, 2)
-    if (this.wiped.size > 0 || machines.length - count < 1) return
-    const victims = machines.filter((machine) => !this.wiped.has(machine.id)).slice(0, count)
+    if (wiped.size > 0) return
+    const victims = machines.filter(() => this.#random.chance(0.6)).slice(0, count)
     for (const machine of victims) {
-      this.wiped.add(machine.id)
+      wiped.add(machine.id)
       machine.wipe()
     }
   }
 }
 
-function both(a: Machine, b: Machine): (readonly [NodeId, NodeId])[] {
+function both(a: Machine, b: Machine): Direction[] {
   return [
     [a.id, b.id],
     [b.id, a.id],

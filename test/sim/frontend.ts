@@ -10,8 +10,11 @@ import type { Random } from './random.ts'
 import type { SimProcess } from './process.ts'
 import type { Timeline } from './timeline.ts'
 
-/** What a client hears: an answer, or that the connection broke (refused, reset: nothing is known). */
-export type Reply = { readonly kind: 'broken' } | Answer
+/**
+ * What a client hears: an answer, or that the connection broke (refused, reset: nothing is known). `atStop`: said by a
+ * node that was about to end.
+ */
+export type Reply = { readonly kind: 'broken' } | (Answer & { readonly atStop?: boolean })
 
 /** One request on one connection. */
 export interface Exchange {
@@ -20,7 +23,10 @@ export interface Exchange {
 }
 
 interface Connection {
+  readonly machine: Machine
   readonly process: SimProcess
+  /** Of the attempt that it carries. */
+  mark: string | null
   clientGone: boolean
   serverSawClose: boolean
   answered: boolean
@@ -35,6 +41,10 @@ export class Frontend {
   readonly #connections = new Set<Connection>()
   /** Answers that took their time, in milliseconds, with this chance. */
   slowAnswers = { chance: 0, msMax: 0 }
+  /** Clients who hang up and of whom the node learns late. */
+  slowHangUps = { chance: 0, msMax: 0 }
+  /** Marks of attempts whose answer, a grant, was begun: somebody may have read it. */
+  readonly grantsBegun = new Set<string>()
 
   constructor(parts: { machines: readonly Machine[]; timeline: Timeline; random: Random }) {
     this.#machines = new Map(parts.machines.map((machine) => [machine.id, machine]))
@@ -49,6 +59,7 @@ export class Frontend {
   ): Exchange {
     return this.#exchange(node, request.reply, (replica, connection) => {
       const command = request.build(replica?.clusterTime ?? asClusterTime(0))
+      connection.mark = markOf(command)
       if (replica === null) return this.#answer(connection, request.reply, { kind: 'noLeader' })
       connection.abandon = replica.call({
         command,
@@ -67,7 +78,7 @@ export class Frontend {
       replica.read({
         ready: () => {
           request.evaluate(replica)
-          const index = replica.core.raft.appliedIndex
+          const index = replica.appliedIndex
           this.#answer(connection, reply, { kind: 'outcome', index, result: { kind: 'done' } })
         },
         noLeader: () => this.#answer(connection, reply, { kind: 'noLeader' }),
@@ -90,11 +101,7 @@ export class Frontend {
     reply: (reply: Reply) => void,
     serve: (replica: Replica | null, connection: Connection) => boolean,
   ): Exchange {
-    const process = this.#machines.get(node)?.process
-    const connection: Connection | null =
-      process?.alive === true
-        ? { process, clientGone: false, serverSawClose: false, answered: false, abandon: () => {}, broken: () => {} }
-        : null
+    const connection = this.#connect(node)
     let over = false
     const broken = () => {
       if (over) return
@@ -116,7 +123,9 @@ export class Frontend {
       hangUp: () => {
         over = true
         connection.clientGone = true
-        this.#timeline.after(this.#delay(), () => {
+        const { chance, msMax } = this.slowHangUps
+        const slow = this.#random.chance(chance) ? this.#random.between(0, msMax) : 0
+        this.#timeline.after(this.#delay() + slow, () => {
           connection.process.arrive(() => {
             connection.serverSawClose = true
             this.#connections.delete(connection)
@@ -127,14 +136,25 @@ export class Frontend {
     }
   }
 
+  #connect(node: NodeId): Connection | null {
+    const machine = this.#machines.get(node)
+    const process = machine?.process
+    if (machine === undefined || process?.alive !== true) return null
+    const state = { mark: null, clientGone: false, serverSawClose: false, answered: false }
+    return { machine, process, ...state, abandon: () => {}, broken: () => {} }
+  }
+
   /** The node answers: true when the answer was begun, whoever hears it. */
   #answer(connection: Connection, reply: (reply: Reply) => void, answer: Answer): boolean {
     if (connection.serverSawClose || !connection.process.alive) return false
     connection.answered = true
     this.#connections.delete(connection)
+    const isGrant = answer.kind === 'outcome' && answer.result.kind === 'granted'
+    if (isGrant && connection.mark !== null) this.grantsBegun.add(connection.mark)
+    const said = connection.machine.isStopping ? { ...answer, atStop: true } : answer
     const slow = this.#random.chance(this.slowAnswers.chance) ? this.#random.between(0, this.slowAnswers.msMax) : 0
     this.#timeline.after(this.#delay() + slow, () => {
-      if (!connection.clientGone) reply(answer)
+      if (!connection.clientGone) reply(said)
     })
     return true
   }
@@ -142,4 +162,10 @@ export class Frontend {
   #delay(): number {
     return 0.1 + this.#random.exponential(0.5)
   }
+}
+
+/** What tells attempts apart in the log: their clients write it where the command has room for a text. */
+export function markOf(command: Command): string | null {
+  if (command.kind === 'acquire') return command.owner
+  return command.kind === 'openSession' ? command.name : null
 }

@@ -41,6 +41,10 @@ export class Machine {
   readonly lostDisks: MemoryDisk[] = []
   process: SimProcess | null = null
   node: HoldfastNode | null = null
+  /** Its process was asked to stop in order, and has not ended yet. */
+  isStopping = false
+  /** A write was made to fail: the process may end because of it. */
+  mayFailToWrite = false
   /** Processes started so far. */
   starts = 0
   readonly #parts: MachineParts
@@ -77,6 +81,8 @@ export class Machine {
     })
     process.fuse = fuse
     this.process = process
+    this.isStopping = false
+    this.mayFailToWrite = false
     process.begin(() => {
       const store = this.disk.openLog()
       const parts = {
@@ -93,13 +99,35 @@ export class Machine {
             process.burn()
             store.read(...args)
           },
-          close: () => store.close(),
+          close: () => {
+            this.#closed(process)
+            return store.close()
+          },
         },
         foundingStore: this.disk.openFounding(),
       }
       this.node = new HoldfastNode(setup, parts)
       this.node.start()
     })
+  }
+
+  /** Asks the process to stop in order, as Ctrl-C does. */
+  stop(): void {
+    const { process, node } = this
+    if (process === null || node === null || !process.alive || this.isStopping) return
+    process.arrive(() => {
+      if (this.isStopping) return
+      this.isStopping = true
+      // Told by a promise, which is too late here: the process ends when it closes its disk.
+      node.stop(() => {})
+    })
+  }
+
+  /** The next write fails, as on a full disk. */
+  failWrite(): void {
+    if (!this.isUp) return
+    this.mayFailToWrite = true
+    this.disk.failNextWrite(new Error('no space left on device (simulated)'))
   }
 
   /** SIGKILL; with `dark` the machine loses its power, and nobody is told. */
@@ -115,6 +143,13 @@ export class Machine {
     this.crash(false)
     this.lostDisks.push(this.disk)
     this.disk = this.#newDisk()
+  }
+
+  /** The node has closed its disk, the last thing it does; the process exits when its answers have left. */
+  #closed(process: SimProcess): void {
+    this.#parts.timeline.after(20, () => {
+      if (process.alive) this.crash(false)
+    })
   }
 
   #processEnded(process: SimProcess, failure: Failure | null, dark: boolean): void {
@@ -138,4 +173,3 @@ export class Machine {
     })
   }
 }
-

@@ -3,7 +3,12 @@ import { parseArgs } from 'node:util'
 import { runSeed, SeedFailed, summary } from './run.ts'
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' }, quiet: { type: 'boolean' } },
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    seed: { type: 'string' },
+    quiet: { type: 'boolean' },
+  },
 })
 
 if (values.seed !== undefined) runOne(values.seed, values.quiet ?? false)
@@ -41,7 +46,7 @@ function runMany(count: number, from: number): void {
   console.log(
     `${count} seeds: ${(simulated / 3600).toFixed(2)} h simulated in ${seconds.toFixed(1)} s, ` +
       `${(simulated / seconds).toFixed(0)} times real time, ${operations} operations, ${grants} grants; per simulated second ` +
-      `${(operations / simulated).toFixed(1)} operations and ${(frames / simulated).toFixed(0)} messages`
+      `${(operations / simulated).toFixed(1)} operations and ${(frames / simulated).toFixed(0)} messages`,
   )
   if (failed.length > 0) console.log(`failed: ${failed.join(' ')}`)
 }

@@ -1,7 +1,9 @@
 // The simulated network under the Wire port. A link is a pair of directed streams, as TCP gives it: frames arrive in order
 // while it lives. What can go wrong: a direction between two machines is cut (frames lie in the kernel and arrive when it
-// heals, minutes later if need be), a link is reset with frames under way, a process dies with and without telling, and,
-// in worlds that ask for more than TCP would ever do, single frames are lost, doubled or overtaken.
+// heals, minutes later if need be), a direction is so slow that one end lags far behind the other, a link is reset with
+// frames under way, one of them half sent, a process dies with and without telling, and, in worlds that ask for more than
+// TCP would ever do, single frames are lost, doubled or overtaken.
+import { FrameReader, FrameWriter } from '../../src/node/frame.ts'
 import type { NodeId } from '../../src/ids.ts'
 import type { Link, LinkClosed, LinkHandlers, Wire } from '../../src/node/wire.ts'
 import type { SimProcess } from './process.ts'
@@ -22,6 +24,7 @@ export interface NetworkFaults {
 export type FrameObserver = (from: NodeId, to: NodeId, bytes: Uint8Array) => void
 
 const unreachableAfterMs = 2000
+const frameBytesMax = 16 * 1024 * 1024
 const heldBytesMax = 64 * 1024 * 1024
 
 /** One end's view of the process it runs in. */
@@ -44,6 +47,8 @@ export class SimNetwork {
   readonly #observer: FrameObserver
   readonly #listeners = new Map<NodeId, Listener>()
   readonly #cuts = new Set<string>()
+  /** Directions that take so many milliseconds more. */
+  readonly #slow = new Map<string, number>()
   readonly #connections = new Set<Connection>()
   /** Machines without power: nobody answers, not even with a reset. */
   readonly #dark = new Set<NodeId>()
@@ -82,14 +87,25 @@ export class SimNetwork {
     for (const connection of this.#connections) connection.flushHeld()
   }
 
+  /** Makes one direction slow, for what is sent from now on; 0 ends that. */
+  slow(from: NodeId, to: NodeId, extraMs: number): void {
+    this.#slow.set(`${from}>${to}`, extraMs)
+  }
+
   healAll(): void {
     this.#cuts.clear()
+    this.#slow.clear()
     for (const connection of this.#connections) connection.flushHeld()
   }
 
   /** Resets every link between two machines, as a middlebox does; what is under way may be lost. */
   reset(a: NodeId, b: NodeId): void {
     for (const connection of this.#connections) if (connection.joins(a, b)) connection.reset()
+  }
+
+  /** The next frame from `from` to `to` breaks off in the middle, and what follows on its link makes no sense. */
+  breakOff(from: NodeId, to: NodeId): void {
+    for (const connection of this.#connections) if (connection.joins(from, to)) connection.breakOff(from)
   }
 
   /** The process is gone. Its kernel resets its links, unless the whole machine went dark. */
@@ -114,14 +130,15 @@ export class SimNetwork {
     this.#connections.delete(connection)
   }
 
-  delay(): number {
-    return this.faults.delayMinMs + this.random.exponential(this.faults.delayMeanMs)
+  delay(from: NodeId, to: NodeId): number {
+    const slow = this.#slow.get(`${from}>${to}`) ?? 0
+    return this.faults.delayMinMs + this.random.exponential(this.faults.delayMeanMs) + slow
   }
 
   #dial(from: Place, to: NodeId, handlers: LinkHandlers): Link {
     const connection = new Connection(this, from, to, handlers)
     this.#connections.add(connection)
-    this.timeline.after(this.delay(), () => {
+    this.timeline.after(this.delay(from.node, to), () => {
       if (this.isCut(from.node, to) || this.isCut(to, from.node)) {
         this.timeline.after(unreachableAfterMs, () => connection.failed('unreachable'))
         return
@@ -169,15 +186,21 @@ class Connection {
     this.#from.other = to
     to.other = this.#from
     listener.process.arrive(() => to.attach(accept(to)))
-    network.timeline.after(network.delay(), () => this.#from.opened())
+    network.timeline.after(network.delay(listener.node, this.#from.place.node), () => this.#from.opened())
   }
 
   reset(): void {
     const network = this.#network
     for (const end of [this.#from, this.#to]) {
-      if (end !== null) network.timeline.after(network.delay(), () => end.closedBy('closed'))
+      if (end === null) continue
+      const delayMs = network.faults.delayMinMs + network.random.exponential(network.faults.delayMeanMs)
+      network.timeline.after(delayMs, () => end.closedBy('closed'))
     }
     network.forget(this)
+  }
+
+  breakOff(from: NodeId): void {
+    for (const end of [this.#from, this.#to]) if (end?.place.node === from) end.breakOff()
   }
 
   /** The process at `node` is gone: its end is closed at once, the other when a reset gets through. */
@@ -211,6 +234,9 @@ class End implements Link {
   #heldBytes = 0
   #lastArrival = 0
   #closeSent = false
+  #breaksOff = false
+  /** Reads what comes behind a frame that broke off, as a stream of bytes. */
+  #broken: FrameReader | null = null
 
   constructor(network: SimNetwork, place: Place, toward: NodeId, handlers: LinkHandlers | null) {
     this.#network = network
@@ -265,6 +291,11 @@ class End implements Link {
     })
   }
 
+  /** The next frame is sent in part only. */
+  breakOff(): void {
+    this.#breaksOff = true
+  }
+
   /** The process is gone without a word; its kernel speaks for it when it can. */
   die(): void {
     this.isClosed = true
@@ -298,22 +329,45 @@ class End implements Link {
 
   #transmit(frame: Uint8Array): void {
     const { faults, random, timeline } = this.#network
+    if (this.#breaksOff) return this.#transmitPart(frame)
     if (random.chance(faults.loss)) return
     const copies = random.chance(faults.duplicate) ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
-      const at = random.chance(faults.reorder) ? timeline.now + this.#network.delay() * 3 : this.#arrivalTime()
+      const at = random.chance(faults.reorder)
+        ? timeline.now + this.#network.delay(this.place.node, this.#toward) * 3
+        : this.#arrivalTime()
       timeline.at(at, () => this.other?.receive(frame))
     }
   }
 
+  #transmitPart(frame: Uint8Array): void {
+    this.#breaksOff = false
+    const bytes = framed(frame)
+    const part = bytes.subarray(0, this.#network.random.whole(1, bytes.length - 1))
+    this.#network.timeline.at(this.#arrivalTime(), () => this.other?.receivePart(part))
+  }
+
   /** Not before what was sent earlier. */
   #arrivalTime(): number {
-    this.#lastArrival = Math.max(this.#lastArrival, this.#network.timeline.now + this.#network.delay())
+    const delayMs = this.#network.delay(this.place.node, this.#toward)
+    this.#lastArrival = Math.max(this.#lastArrival, this.#network.timeline.now + delayMs)
     return this.#lastArrival
+  }
+
+  receivePart(bytes: Buffer): void {
+    this.#broken ??= new FrameReader(frameBytesMax)
+    const problem = this.#broken.read(bytes, (frame) => {
+      this.#deliver(() => this.#handlers?.onFrame(frame))
+      return true
+    })
+    if (problem === null || this.isClosed) return
+    this.#tellClosed()
+    this.closedBy('garbage')
   }
 
   receive(frame: Uint8Array): void {
     if (this.isClosed) return
+    if (this.#broken !== null) return this.receivePart(framed(frame))
     this.#network.arrived++
     this.#deliver(() => this.#handlers?.onFrame(frame))
   }
@@ -323,4 +377,11 @@ class End implements Link {
       if (!this.#isVoid) run()
     })
   }
+}
+
+/** The frame as it travels in production. */
+function framed(frame: Uint8Array): Buffer {
+  const writer = new FrameWriter()
+  writer.add(frame)
+  return Buffer.concat(writer.take())
 }

@@ -27,10 +27,12 @@ function* takeOne(world: World, node: NodeId, lock: LockName): Task {
   assert(granted.kind === 'outcome' && granted.result.kind === 'granted', `30: ${lock} is not granted through ${node}`)
   const { token } = granted.result
   const released = yield* ask(world, node, () => ({ kind: 'release', lock, token, session: null }))
-  assert(released.kind === 'outcome' && released.result.kind === 'released', `30: ${lock} is not released through ${node}`)
+  assert(
+    released.kind === 'outcome' && released.result.kind === 'released',
+    `30: ${lock} is not released through ${node}`,
+  )
 }
 
 function* ask(world: World, node: NodeId, build: Parameters<World['frontend']['send']>[1]['build']): Task<Reply> {
   return yield* wait<Reply>((reply) => world.frontend.send(node, { build, waitMs: 20_000, reply }))
 }
-

@@ -1,6 +1,7 @@
-// What a seed draws before anything happens: how large the cluster is, how bad its network, disks and clocks are, and
-// which faults may come. Swarm testing: each seed has a random subset of the faults, because faults hide each other; a
-// world in which everything fails at once rarely gets to where the subtle ones matter.
+// What a seed draws before anything happens: how large the cluster is, how bad its network, disks and clocks are, how its
+// clients behave, and which faults may come. Swarm testing: each seed has a random subset of the faults, because faults
+// hide each other; a world in which everything fails at once rarely gets to where the subtle ones matter. Some worlds know
+// only one or two kinds and see them often, and a few last long enough for memory to be forgotten.
 import type { NetworkFaults } from './network.ts'
 import type { Random } from './random.ts'
 
@@ -9,16 +10,25 @@ export const faultKinds = [
   'crashBetweenEffects',
   'crashAll',
   'powerLoss',
+  'stop',
   'isolate',
+  'isolateLeader',
   'isolateOneWay',
   'split',
   'cutLink',
   'cutLeaderFromOne',
+  'holdLink',
+  'leaderWithOne',
+  'hitNewLeaders',
+  'slowLink',
   'reset',
+  'breakOff',
   'pause',
   'pauseLeader',
   'pauseAll',
   'slowDisk',
+  'slowDisks',
+  'writeError',
   'transfer',
   'clockJump',
   'wipe',
@@ -26,41 +36,69 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number]
 
+/** How the clients of a world behave; every choice is drawn anew from these. Times in milliseconds. */
+export interface ClientStyle {
+  /** Tasks of one client, which share its session. */
+  readonly tasks: number
+  readonly thinkMs: number
+  readonly holdMs: number
+  readonly waitMs: readonly number[]
+  readonly ttlMs: readonly [number, number]
+  /** Chance that a request has a session. */
+  readonly withSession: number
+  /** Chance that the same request goes to two nodes at once; that a renewal does. */
+  readonly twin: number
+  /** Chance that who gives up does not say so. */
+  readonly walkAway: number
+  /** How long a client waits for answers that should come at once. */
+  readonly patienceMs: readonly number[]
+}
+
 export interface Scenario {
   readonly members: 3 | 5
   readonly clients: number
   readonly locks: number
+  readonly style: ClientStyle
   /** How long faults come, and with what pause in the mean. */
   readonly faultsMs: number
   readonly faultPauseMs: number
   readonly faults: readonly FaultKind[]
+  /** Mean length of cuts and pauses. */
+  readonly faultMs: number
   readonly network: NetworkFaults
+  /** Payload bytes of one append: with few, a follower gets the entries of a term one by one. */
+  readonly appendBytesMax: number
   readonly writeMs: readonly [number, number]
   /** Within 1/1000 of each other, as S5 asks; or anything, with everything but S5 checked. */
   readonly clocks: 'good' | 'wild'
   readonly stallChance: number
   readonly stallMsMax: number
+  /** Chances that an answer, or the news that a client has hung up, takes up to 10 s. */
   readonly slowAnswerChance: number
+  readonly slowHangUpChance: number
   /** Processes that crash while the cluster is founded, at one of their first steps. */
   readonly foundingCrashes: number
+  /** Disks that are replaced by empty ones while the cluster is founded. */
+  readonly foundingWipes: number
+  /** Cuts and resets while the cluster is founded. */
+  readonly foundingTrouble: boolean
 }
 
 /** Draws the scenario of a seed. */
 export function drawScenario(random: Random): Scenario {
   const clocks = random.chance(0.75) ? 'good' : 'wild'
-  const faults = faultKinds.filter((kind) => {
-    if (kind === 'clockJump') return clocks === 'wild'
-    return random.chance(kind === 'wipe' ? 0.05 : 0.35)
-  })
+  const isLong = random.chance(0.07)
   // TCP in most worlds; in some, single frames are lost, doubled and overtaken as well.
-  const lossy = random.chance(0.2)
+  const lossy = random.chance(0.15)
   return {
     members: random.chance(0.65) ? 3 : 5,
-    clients: random.whole(6, 12),
+    clients: isLong ? random.whole(3, 5) : random.whole(4, 9),
     locks: random.whole(1, 4),
-    faultsMs: random.between(15_000, 45_000),
-    faultPauseMs: random.pick([700, 2000, 5000]),
-    faults,
+    style: drawStyle(random, isLong),
+    faultsMs: isLong ? random.between(100_000, 200_000) : random.between(15_000, 40_000),
+    faultPauseMs: isLong ? random.pick([5000, 20_000]) : random.pick([500, 1500, 4000]),
+    faults: drawFaults(random, clocks, isLong),
+    faultMs: random.pick([500, 1500, 4000, 8000]),
     network: {
       delayMinMs: random.between(0.05, 1),
       delayMeanMs: random.pick([0.1, 0.5, 5, 30]),
@@ -68,6 +106,7 @@ export function drawScenario(random: Random): Scenario {
       duplicate: lossy ? random.between(0, 0.1) : 0,
       reorder: lossy ? random.between(0, 0.2) : 0,
     },
+    appendBytesMax: random.pick([300, 2048]),
     writeMs: random.pick([
       [0.2, 1],
       [0.2, 1],
@@ -78,21 +117,64 @@ export function drawScenario(random: Random): Scenario {
     stallChance: random.chance(0.3) ? random.pick([0.0005, 0.002]) : 0,
     stallMsMax: random.pick([300, 3000, 8000]),
     slowAnswerChance: random.chance(0.3) ? 0.05 : 0,
+    slowHangUpChance: random.chance(0.4) ? 0.2 : 0,
     foundingCrashes: random.chance(0.15) ? random.whole(1, 3) : 0,
+    foundingWipes: random.chance(0.03) ? random.whole(1, 2) : 0,
+    foundingTrouble: random.chance(0.1),
   }
+}
+
+function drawStyle(random: Random, isLong: boolean): ClientStyle {
+  return {
+    tasks: random.whole(1, 3),
+    thinkMs: isLong ? 1500 : random.pick([50, 200, 600]),
+    holdMs: random.pick([20, 200, 1000]),
+    waitMs: random.pick([
+      [0, 500, 3000, 15_000],
+      [0, 300],
+      [2000, 8000],
+    ]),
+    ttlMs: random.pick([
+      [1000, 3000],
+      [2000, 8000],
+    ]),
+    withSession: random.pick([0.1, 0.5, 0.9]),
+    twin: random.pick([0, 0.15, 0.4]),
+    walkAway: random.pick([0.1, 0.5]),
+    patienceMs: random.pick([
+      [100, 1500, 9000],
+      [300, 2000],
+    ]),
+  }
+}
+
+function drawFaults(random: Random, clocks: Scenario['clocks'], isLong: boolean): readonly FaultKind[] {
+  const possible = faultKinds.filter((kind) => kind !== 'wipe' && (kind !== 'clockJump' || clocks === 'wild'))
+  const few = random.chance(0.4)
+  const drawn = few
+    ? Array.from({ length: random.whole(1, 2) }, () => random.pick(possible))
+    : possible.filter(() => random.chance(0.3))
+  if (isLong) drawn.push('holdLink')
+  if (random.chance(0.05)) drawn.push('wipe')
+  return [...new Set(drawn)]
 }
 
 /** One line that says what was drawn. */
 export function describe(scenario: Scenario): string {
-  const { network, writeMs } = scenario
+  const { network, writeMs, style, foundingWipes, foundingCrashes } = scenario
   const tcp = network.loss + network.duplicate + network.reorder === 0
+  const founding = [
+    foundingCrashes > 0 ? `${foundingCrashes} crashes` : '',
+    foundingWipes > 0 ? `${foundingWipes} wipes` : '',
+    scenario.foundingTrouble ? 'a bad network' : '',
+  ].filter((trouble) => trouble !== '')
   return [
-    `${scenario.members} members, ${scenario.clients} clients, ${scenario.locks} locks`,
+    `${scenario.members} members, ${scenario.clients} clients of ${style.tasks} tasks, ${scenario.locks} locks`,
     `${scenario.clocks} clocks`,
     `network ${(network.delayMinMs + network.delayMeanMs).toFixed(1)} ms${tcp ? '' : ' with loss'}`,
     `disk ${writeMs.join('-')} ms`,
     scenario.stallChance > 0 ? `stalls up to ${scenario.stallMsMax} ms` : 'no stalls',
-    scenario.foundingCrashes > 0 ? `${scenario.foundingCrashes} crashes at founding` : 'founded in peace',
-    `faults every ${scenario.faultPauseMs} ms: ${scenario.faults.join(' ') || 'none'}`,
+    founding.length > 0 ? `founded with ${founding.join(', ')}` : 'founded in peace',
+    `faults every ${scenario.faultPauseMs} ms for ${scenario.faultMs} ms: ${scenario.faults.join(' ') || 'none'}`,
   ].join('; ')
 }

@@ -1,14 +1,16 @@
 // A whole cluster in one process on virtual time: machines with real nodes, a network, clients, and the checks that watch
 // all of them. It knows what can be done to it; when that is done is the business of faults.ts.
 import { asLockName, asNodeId } from '../../src/ids.ts'
-import type { LockName, NodeId } from '../../src/ids.ts'
+import { assert } from '../../src/assert.ts'
+import { decodeFrame } from '../../src/codec/frame.ts'
+import type { ClusterId, LockName, NodeId, SessionId, Token } from '../../src/ids.ts'
 import { defaultLimits } from '../../src/lockfsm/state.ts'
 import type { Failure, Report } from '../../src/node/host.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
 import { LockChecks } from './checks/lock-checks.ts'
 import { RaftChecks } from './checks/raft-checks.ts'
+import type { SharedFacts } from './caller.ts'
 import { Client } from './clients.ts'
-import type { SharedFacts } from './clients.ts'
 import { Frontend } from './frontend.ts'
 import { Machine } from './machine.ts'
 import { SimNetwork } from './network.ts'
@@ -19,7 +21,7 @@ import { Timeline } from './timeline.ts'
 import { Trace } from './trace.ts'
 
 /** Small windows, so that old bodies are read back from disk all the time. */
-const raftOptions = { ...defaultRaftOptions, windowBytesMax: 4096, appendBytesMax: 2048, inflightMessagesMax: 8 }
+const raftOptions = { ...defaultRaftOptions, windowBytesMax: 4096, inflightMessagesMax: 8 }
 
 export class World {
   readonly scenario: Scenario
@@ -33,12 +35,17 @@ export class World {
   readonly lockChecks: LockChecks
   readonly clients: readonly Client[]
   readonly locks: readonly LockName[]
-  readonly facts: SharedFacts = { ackedIndex: 0, operations: 0, grants: 0, closing: false }
+  readonly facts: SharedFacts = { ackedIndex: 0, operations: 0, grants: 0, closing: false, dismissed: false }
+  /** Machines whose disk was taken away after a cluster could know it: they must be refused, and stay out. */
+  readonly wiped = new Set<NodeId>()
   /** Processes that ended by themselves, and why. */
   readonly failures = new Map<NodeId, Failure>()
   faults = 0
-  /** Told of every process that ends. */
+  #clusterId: ClusterId | null = null
+  /** Told of every process that ends, and of every machine that has come to lead. */
   onProcessEnd: (machine: Machine) => void = () => {}
+  onNewLeader: (machine: Machine) => void = () => {}
+  #termLed = 0
 
   constructor(seed: number | string, scenario: Scenario, log: (line: string) => void) {
     this.scenario = scenario
@@ -50,14 +57,25 @@ export class World {
       faults: scenario.network,
       observer: (from, to, bytes) => {
         this.trace.frame(from, to, bytes)
-        this.raftChecks.sent(this.machine(from), to, bytes)
+        const frame = decodeFrame(bytes)
+        if (frame.kind === 'raft') this.raftChecks.sent(this.machine(from), to, frame.message)
+        if (frame.kind === 'forward') this.lockChecks.numbers.sent(frame)
       },
     })
     this.machines = this.#createMachines()
-    this.lockChecks = new LockChecks(defaultLimits, () => this.timeline.now)
+    this.lockChecks = new LockChecks({
+      limits: defaultLimits,
+      now: () => this.timeline.now,
+      random: this.random.fork('checks'),
+    })
     this.raftChecks = new RaftChecks(this.machines, (entry) => this.lockChecks.committed(entry))
-    this.frontend = new Frontend({ machines: this.machines, timeline: this.timeline, random: this.random.fork('frontend') })
+    this.frontend = new Frontend({
+      machines: this.machines,
+      timeline: this.timeline,
+      random: this.random.fork('frontend'),
+    })
     this.frontend.slowAnswers = { chance: scenario.slowAnswerChance, msMax: 10_000 }
+    this.frontend.slowHangUps = { chance: scenario.slowHangUpChance, msMax: 10_000 }
     this.locks = Array.from({ length: scenario.locks }, (_, number) => asLockName(`lock ${number}`))
     this.clients = Array.from({ length: scenario.clients }, (_, number) => this.createClient(`client-${number}`))
   }
@@ -93,6 +111,7 @@ export class World {
 
   createClient(name: string): Client {
     const random = this.random.fork(name)
+    const clockRate = this.scenario.clocks === 'good' ? random.between(0.999, 1.001) : null
     return new Client({
       name,
       timeline: this.timeline,
@@ -101,10 +120,24 @@ export class World {
       checks: this.lockChecks,
       nodes: this.machines.map(({ id }) => id),
       locks: this.locks,
-      clockRate: this.scenario.clocks === 'good' ? random.between(0.999, 1.001) : null,
-      thinkMs: 200,
+      style: this.scenario.style,
+      clockRate,
       shared: this.facts,
+      assured: (promise) => this.#assured(promise, clockRate),
     })
+  }
+
+  /** S5: what an answer assured of must not have ended, now or before its time. Returns that time, 0 without good clocks. */
+  #assured(
+    promise: { token: Token | null; session: SessionId | null; sentAt: number; validForMs: number },
+    clockRate: number | null,
+  ): number {
+    const { token, session, sentAt, validForMs } = promise
+    const until = clockRate === null ? 0 : sentAt + validForMs / clockRate
+    const check = () => this.lockChecks.promises.assured({ token, session, until })
+    check()
+    if (until > this.timeline.now) this.timeline.at(until, check)
+    return until
   }
 
   #createMachines(): readonly Machine[] {
@@ -114,7 +147,13 @@ export class World {
       const random = this.random.fork(`machine ${self}`)
       const rate = clocks === 'good' ? random.between(0.999, 1.001) : random.between(0.5, 2)
       return new Machine({
-        setup: { self, members: ids, httpUrl: `http://${self}`, limits: defaultLimits, raft: raftOptions },
+        setup: {
+          self,
+          members: ids,
+          httpUrl: `http://${self}`,
+          limits: defaultLimits,
+          raft: { ...raftOptions, appendBytesMax: this.scenario.appendBytesMax },
+        },
         timeline: this.timeline,
         network: this.network,
         random,
@@ -122,13 +161,34 @@ export class World {
         faults: { stallChance, stallMsMax },
         writeMs,
         events: {
-          turned: (machine) => this.raftChecks.turned(machine),
+          turned: (machine) => this.#turned(machine),
           writes: (machine, batch) => this.raftChecks.written(machine, batch),
           ended: (machine, failure) => this.#ended(machine, failure),
           report: (machine, report) => this.#report(machine, report),
         },
       })
     })
+  }
+
+  #turned(machine: Machine): void {
+    this.raftChecks.turned(machine)
+    const replica = machine.node?.replica
+    if (replica === null || replica === undefined) return
+    this.#checkMember(machine)
+    const { role, currentTerm } = replica.core.raft
+    if (role.kind === 'leader' && currentTerm > this.#termLed) {
+      this.#termLed = currentTerm
+      this.onNewLeader(machine)
+    }
+    this.lockChecks.replicas.compareAt(machine.id, replica.appliedIndex, replica.lock)
+  }
+
+  /** H27: who serves is a member of the one cluster; an empty disk that comes later never is. */
+  #checkMember({ id, node }: Machine): void {
+    assert(!this.wiped.has(id), `H27: ${id} serves with a disk that came too late`)
+    const clusterId = node?.founding?.clusterId ?? null
+    this.#clusterId ??= clusterId
+    assert(clusterId === this.#clusterId, `H27: ${id} serves in cluster ${clusterId}, others in ${this.#clusterId}`)
   }
 
   #ended(machine: Machine, failure: Failure | null): void {

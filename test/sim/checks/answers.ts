@@ -1,0 +1,72 @@
+// Whether what clients were told is what the log says (S4). Every attempt to acquire or to open carries a mark that no
+// other carries; by it an answer is compared with the outcomes that the log gave to that very attempt, and one that was
+// answered as not done must never have an effect. The same outcomes show that every command has one effect (RAFT.md 21).
+import { assert } from '../../../src/assert.ts'
+import type { NumberedCommand, Origin } from '../../../src/lockfsm/command.ts'
+import type { Outcome, Result } from '../../../src/lockfsm/outcome.ts'
+import { markOf } from '../frontend.ts'
+
+export class AnswerChecks {
+  readonly #markOf = new Map<string, string>()
+  /** Outcomes given to the attempts of a mark, as JSON. */
+  readonly #said = new Map<string, string[]>()
+  readonly #effective = new Set<string>()
+  readonly #notDone = new Map<string, string>()
+  /** Outcomes by origin: `queued` at most once, then one other at most. */
+  readonly #given = new Map<string, 'queued' | 'final'>()
+
+  applied(commands: readonly NumberedCommand[], outcomes: readonly Outcome[]): void {
+    for (const { origin, command } of commands) {
+      const mark = markOf(command)
+      if (mark !== null) this.#markOf.set(keyOf(origin), mark)
+    }
+    for (const { to, result } of outcomes) {
+      this.#noteGiven(to, result)
+      const mark = this.#markOf.get(keyOf(to))
+      if (mark === undefined) continue
+      const said = this.#said.get(mark)
+      if (said === undefined) this.#said.set(mark, [JSON.stringify(result)])
+      else said.push(JSON.stringify(result))
+      if (result.kind !== 'refused' || result.code === 'wait_timeout') this.#noteEffect(mark)
+    }
+  }
+
+  /** The mark of the attempt that this command makes; null when it has none, or was not applied yet. */
+  markAt(origin: Origin): string | null {
+    return this.#markOf.get(keyOf(origin)) ?? null
+  }
+
+  /** The attempt was answered with an outcome: it is one that the log gave to it. */
+  answered(mark: string, result: Result): void {
+    const said = this.#said.get(mark) ?? []
+    const text = JSON.stringify(result)
+    assert(
+      said.includes(text),
+      `S4: attempt ${mark} was answered ${text}, but the log says ${said.join(', ') || 'nothing'}`,
+    )
+  }
+
+  /** The attempt was answered with a failure that says so: it has no effect, now or ever. */
+  definitelyNotDone(mark: string, answer: string): void {
+    assert(!this.#effective.has(mark), `S4: attempt ${mark} was answered ${answer}, but had an effect`)
+    this.#notDone.set(mark, answer)
+  }
+
+  #noteEffect(mark: string): void {
+    this.#effective.add(mark)
+    const answer = this.#notDone.get(mark)
+    assert(answer === undefined, `S4: attempt ${mark} was answered ${answer}, and had an effect later`)
+  }
+
+  #noteGiven(to: Origin, result: Result): void {
+    const key = keyOf(to)
+    const before = this.#given.get(key)
+    assert(before !== 'final', `21: command ${key} got a second outcome: ${result.kind}`)
+    assert(before === undefined || result.kind !== 'queued', `21: command ${key} was queued twice`)
+    this.#given.set(key, result.kind === 'queued' ? 'queued' : 'final')
+  }
+}
+
+function keyOf({ node, run, number }: Origin): string {
+  return `${node}/${run}/${number}`
+}
