@@ -95,13 +95,13 @@ export class Client {
 
   *#work(): Task {
     const { random, style, locks } = this.#parts
-    if (random.chance(0.12)) return yield* this.#read()
+    if (random.chance(style.reads)) return yield* this.#read()
     const session = random.chance(style.withSession) ? yield* this.#session.get() : null
     const grant = yield* this.#acquire(random.pick(locks), session)
     // Sometimes a second lock beside the first, so that a session ends with several.
     const second = grant !== null && random.chance(0.3) ? yield* this.#acquire(random.pick(locks), session) : null
     if (grant !== null) yield* this.#hold(grant, second)
-    if (session !== null && random.chance(0.1)) {
+    if (session !== null && random.chance(0.15)) {
       if (random.chance(0.5)) yield* this.#session.close()
       else this.#session.forget()
     }

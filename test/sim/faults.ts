@@ -227,7 +227,7 @@ export class Faults {
   /** What `to` hears of `from` is seconds old, but goes on coming: it follows, far behind. */
   #slow(from: Machine, to: Machine): void {
     const { network, timeline } = this.#world
-    network.slow(from.id, to.id, this.#random.pick([300, 2000, 8000, 25_000]))
+    network.slow(from.id, to.id, this.#random.pick([300, 700, 2000, 8000, 25_000]))
     timeline.after(2 * this.#durationMs(), () => network.slow(from.id, to.id, 0))
   }
 

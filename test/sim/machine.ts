@@ -45,6 +45,8 @@ export class Machine {
   isStopping = false
   /** A write was made to fail: the process may end because of it. */
   mayFailToWrite = false
+  /** When the process last read a frame of each peer, on its own clock. */
+  readonly heardAt = new Map<NodeId, number>()
   /** Processes started so far. */
   starts = 0
   readonly #parts: MachineParts
@@ -83,6 +85,7 @@ export class Machine {
     this.process = process
     this.isStopping = false
     this.mayFailToWrite = false
+    this.heardAt.clear()
     process.begin(() => {
       const store = this.disk.openLog()
       const parts = {
@@ -109,6 +112,11 @@ export class Machine {
       this.node = new HoldfastNode(setup, parts)
       this.node.start()
     })
+  }
+
+  /** The process reads a frame. */
+  heard(from: NodeId): void {
+    if (this.process !== null) this.heardAt.set(from, this.process.now())
   }
 
   /** Asks the process to stop in order, as Ctrl-C does. */

@@ -20,8 +20,11 @@ export interface NetworkFaults {
   readonly reorder: number
 }
 
-/** What the checks see of every frame at the moment of its sending. */
-export type FrameObserver = (from: NodeId, to: NodeId, bytes: Uint8Array) => void
+/** What the checks see of every frame: when it is sent, and when the process at the other end reads it. */
+export interface FrameObserver {
+  sent(from: NodeId, to: NodeId, bytes: Uint8Array): void
+  read(from: NodeId, to: NodeId): void
+}
 
 const unreachableAfterMs = 2000
 const frameBytesMax = 16 * 1024 * 1024
@@ -123,7 +126,11 @@ export class SimNetwork {
 
   observe(from: NodeId, to: NodeId, bytes: Uint8Array): void {
     this.sent++
-    this.#observer(from, to, bytes)
+    this.#observer.sent(from, to, bytes)
+  }
+
+  observeRead(from: NodeId, to: NodeId): void {
+    this.#observer.read(from, to)
   }
 
   forget(connection: Connection): void {
@@ -369,7 +376,10 @@ class End implements Link {
     if (this.isClosed) return
     if (this.#broken !== null) return this.receivePart(framed(frame))
     this.#network.arrived++
-    this.#deliver(() => this.#handlers?.onFrame(frame))
+    this.#deliver(() => {
+      this.#network.observeRead(this.#toward, this.place.node)
+      this.#handlers?.onFrame(frame)
+    })
   }
 
   #deliver(run: () => void): void {

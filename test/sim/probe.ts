@@ -1,5 +1,6 @@
 // A well-behaved client that comes when everything is healed: every lock must be granted to it, through every node that
-// takes part, and be released again (RAFT.md 2, 30 and 31).
+// takes part, and be released again (RAFT.md 2, 30 and 31). Now and then a middlebox resets the links between that node and
+// the leader at the worst moment: what was under way goes again over the new ones, and nothing is unknown (H20).
 import { assert } from '../../src/assert.ts'
 import { asRequestId } from '../../src/ids.ts'
 import type { LockName, NodeId } from '../../src/ids.ts'
@@ -26,13 +27,23 @@ function* takeOne(world: World, node: NodeId, lock: LockName): Task {
   })
   assert(granted.kind === 'outcome' && granted.result.kind === 'granted', `30: ${lock} is not granted through ${node}`)
   const { token } = granted.result
-  const released = yield* ask(world, node, () => ({ kind: 'release', lock, token, session: null }))
+  const released = yield* ask(world, node, () => ({ kind: 'release', lock, token, session: null }), 0)
   assert(
     released.kind === 'outcome' && released.result.kind === 'released',
     `30: ${lock} is not released through ${node}`,
   )
 }
 
-function* ask(world: World, node: NodeId, build: Parameters<World['frontend']['send']>[1]['build']): Task<Reply> {
-  return yield* wait<Reply>((reply) => world.frontend.send(node, { build, waitMs: 20_000, reply }))
+function* ask(
+  world: World,
+  node: NodeId,
+  build: Parameters<World['frontend']['send']>[1]['build'],
+  waitMs = 20_000,
+): Task<Reply> {
+  const { network, timeline, leader } = world
+  const random = world.random.fork(`reset at ${timeline.now}`)
+  if (leader !== null && leader.id !== node && random.chance(0.3)) {
+    timeline.after(random.between(0, 2 + 4 * network.faults.delayMeanMs), () => network.reset(node, leader.id))
+  }
+  return yield* wait<Reply>((reply) => world.frontend.send(node, { build, waitMs, reply }))
 }

@@ -84,10 +84,26 @@ function live(world: World): void {
   faults.start()
   world.run(world.timeline.now + world.scenario.faultsMs)
   faults.stop()
+  checkStability(world)
   const members = world.machines.filter(({ id }) => !world.wiped.has(id))
   // With too many wiped disks the rest must wait for ever, and do no harm.
   if (members.length * 2 > world.machines.length) rest(world, members)
   compareReplicas(world)
+}
+
+/** L3, H34: links that are reset, and nothing worse, never cost the leader its place. */
+function checkStability({ scenario, raftChecks }: World): void {
+  const { faults, network, faultPauseMs, stallChance, clocks, foundingCrashes, foundingTrouble } = scenario
+  const isCalm =
+    foundingCrashes === 0 &&
+    !foundingTrouble &&
+    clocks === 'good' &&
+    stallChance === 0 &&
+    faultPauseMs >= 1500 &&
+    network.loss + network.reorder === 0
+  const onlyResets = faults.every((kind) => kind === 'reset' || kind === 'breakOff')
+  const leaders = raftChecks.leaders.size
+  assert(!isCalm || !onlyResets || leaders === 1, `L3: ${leaders} leaders, although links were only reset`)
 }
 
 /** Nodes end by themselves only for a reason that was given to them; a full disk may have room again. */

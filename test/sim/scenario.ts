@@ -44,6 +44,8 @@ export interface ClientStyle {
   readonly holdMs: number
   readonly waitMs: readonly number[]
   readonly ttlMs: readonly [number, number]
+  /** Chance that a task reads instead of asking for a lock. */
+  readonly reads: number
   /** Chance that a request has a session. */
   readonly withSession: number
   /** Chance that the same request goes to two nodes at once; that a renewal does. */
@@ -98,7 +100,7 @@ export function drawScenario(random: Random): Scenario {
     faultsMs: isLong ? random.between(100_000, 200_000) : random.between(15_000, 40_000),
     faultPauseMs: isLong ? random.pick([5000, 20_000]) : random.pick([500, 1500, 4000]),
     faults: drawFaults(random, clocks, isLong),
-    faultMs: random.pick([500, 1500, 4000, 8000]),
+    faultMs: random.pick([500, 1000, 4000, 8000]),
     network: {
       delayMinMs: random.between(0.05, 1),
       delayMeanMs: random.pick([0.1, 0.5, 5, 30]),
@@ -114,14 +116,20 @@ export function drawScenario(random: Random): Scenario {
       [5, 100],
     ]),
     clocks,
-    stallChance: random.chance(0.3) ? random.pick([0.0005, 0.002]) : 0,
-    stallMsMax: random.pick([300, 3000, 8000]),
+    ...drawStalls(random),
     slowAnswerChance: random.chance(0.3) ? 0.05 : 0,
     slowHangUpChance: random.chance(0.4) ? 0.2 : 0,
     foundingCrashes: random.chance(0.15) ? random.whole(1, 3) : 0,
     foundingWipes: random.chance(0.03) ? random.whole(1, 2) : 0,
     foundingTrouble: random.chance(0.1),
   }
+}
+
+/** Few and long, or many as short as a step of cluster time. */
+function drawStalls(random: Random): Pick<Scenario, 'stallChance' | 'stallMsMax'> {
+  if (random.chance(0.65)) return { stallChance: 0, stallMsMax: 300 }
+  if (random.chance(0.4)) return { stallChance: 0.02, stallMsMax: 300 }
+  return { stallChance: random.pick([0.0005, 0.002]), stallMsMax: random.pick([300, 3000, 8000]) }
 }
 
 function drawStyle(random: Random, isLong: boolean): ClientStyle {
@@ -138,6 +146,7 @@ function drawStyle(random: Random, isLong: boolean): ClientStyle {
       [1000, 3000],
       [2000, 8000],
     ]),
+    reads: random.pick([0.1, 0.4]),
     withSession: random.pick([0.1, 0.5, 0.9]),
     twin: random.pick([0, 0.15, 0.4]),
     walkAway: random.pick([0.1, 0.5]),

@@ -8,6 +8,7 @@ import { defaultLimits } from '../../src/lockfsm/state.ts'
 import type { Failure, Report } from '../../src/node/host.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
 import { LockChecks } from './checks/lock-checks.ts'
+import { TimeChecks } from './checks/time-checks.ts'
 import { RaftChecks } from './checks/raft-checks.ts'
 import type { SharedFacts } from './caller.ts'
 import { Client } from './clients.ts'
@@ -33,6 +34,7 @@ export class World {
   readonly frontend: Frontend
   readonly raftChecks: RaftChecks
   readonly lockChecks: LockChecks
+  readonly #timeChecks: TimeChecks
   readonly clients: readonly Client[]
   readonly locks: readonly LockName[]
   readonly facts: SharedFacts = { ackedIndex: 0, operations: 0, grants: 0, closing: false, dismissed: false }
@@ -55,11 +57,9 @@ export class World {
       timeline: this.timeline,
       random: this.random.fork('network'),
       faults: scenario.network,
-      observer: (from, to, bytes) => {
-        this.trace.frame(from, to, bytes)
-        const frame = decodeFrame(bytes)
-        if (frame.kind === 'raft') this.raftChecks.sent(this.machine(from), to, frame.message)
-        if (frame.kind === 'forward') this.lockChecks.numbers.sent(frame)
+      observer: {
+        sent: (from, to, bytes) => this.#sent(from, to, bytes),
+        read: (from, to) => this.machine(to).heard(from),
       },
     })
     this.machines = this.#createMachines()
@@ -69,6 +69,7 @@ export class World {
       random: this.random.fork('checks'),
     })
     this.raftChecks = new RaftChecks(this.machines, (entry) => this.lockChecks.committed(entry))
+    this.#timeChecks = new TimeChecks(() => this.timeline.now, scenario.clocks === 'good')
     this.frontend = new Frontend({
       machines: this.machines,
       timeline: this.timeline,
@@ -170,10 +171,18 @@ export class World {
     })
   }
 
+  #sent(from: NodeId, to: NodeId, bytes: Uint8Array): void {
+    this.trace.frame(from, to, bytes)
+    const frame = decodeFrame(bytes)
+    if (frame.kind === 'raft') this.raftChecks.sent(this.machine(from), to, frame.message)
+    if (frame.kind === 'forward') this.lockChecks.numbers.sent(frame)
+  }
+
   #turned(machine: Machine): void {
     this.raftChecks.turned(machine)
     const replica = machine.node?.replica
     if (replica === null || replica === undefined) return
+    this.#timeChecks.turned(machine, replica.core.raft)
     this.#checkMember(machine)
     const { role, currentTerm } = replica.core.raft
     if (role.kind === 'leader' && currentTerm > this.#termLed) {

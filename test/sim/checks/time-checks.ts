@@ -1,0 +1,105 @@
+// The rules of cluster time (DESIGN 4), seen from outside after every turn of a leader: time never runs faster than real
+// time, whoever leads; a turn counts for 200 ms at most, however long the pause before it was (H5); and without commits
+// of its own term time stops 2 s ahead. Also that who leads has heard a majority lately, by its own clock (check-quorum).
+import { assert } from '../../../src/assert.ts'
+import type { NodeId } from '../../../src/ids.ts'
+import type { Entry } from '../../../src/raft/entry.ts'
+import type { RaftState } from '../../../src/raft/state.ts'
+import type { Machine } from '../machine.ts'
+
+/** Virtual time runs at most so much slower than a good clock. */
+const clockRateMax = 1.001
+const roundingMs = 2
+const turnCountsMs = 200
+const aheadMs = 2000
+/** An election timeout, and what it takes to look. */
+const silentMsMax = 1500
+
+/** Of a machine that leads: since when, and where its clock stood when it was last looked at. */
+interface Led {
+  readonly raft: RaftState
+  readonly term: number
+  readonly since: number
+  clock: number
+}
+
+export class TimeChecks {
+  readonly #now: () => number
+  readonly #isGood: boolean
+  readonly #led = new Map<NodeId, Led>()
+  /** By (index, term): the least of stamp less real time along the log up to there. */
+  readonly #lead = new Map<string, number>()
+
+  /** `isGood`: clocks keep to their bound, so that cluster time can be compared with real time. */
+  constructor(now: () => number, isGood: boolean) {
+    this.#now = now
+    this.#isGood = isGood
+  }
+
+  /** A machine has finished a turn. */
+  turned(machine: Machine, raft: RaftState): void {
+    const { role } = raft
+    if (role.kind !== 'leader' || machine.process === null) {
+      this.#led.delete(machine.id)
+      return
+    }
+    this.#noteEntries(machine.id, raft)
+    const { process } = machine
+    const known = this.#led.get(machine.id)
+    const clock = role.clock.time
+    if (known?.raft !== raft || known.term !== raft.currentTerm) {
+      const since = process.now()
+      this.#led.set(machine.id, { raft, term: raft.currentTerm, since, clock })
+      return
+    }
+    const counted = clock - known.clock
+    assert(counted <= turnCountsMs, `H5: in one turn the time of ${machine.id} moved by ${counted} ms`)
+    known.clock = clock
+    this.#checkAhead(machine.id, raft, role.termStart)
+    checkContact(machine, raft, known.since)
+  }
+
+  #checkAhead(id: NodeId, raft: RaftState, termStart: number): void {
+    const { commitIndex, log } = raft
+    const committed = log.window.find(({ index }) => index === commitIndex)
+    if (committed === undefined || commitIndex < termStart) return
+    const ahead = log.lastTime - committed.time
+    assert(ahead <= aheadMs, `H5: ${id} is ${ahead} ms ahead of what is committed`)
+  }
+
+  /** Cluster time less real time may fall, while nobody leads or a leader sleeps, but never rise. */
+  #noteEntries(id: NodeId, { log, currentTerm }: RaftState): void {
+    if (!this.#isGood) return
+    const now = this.#now() * clockRateMax
+    let position = log.window.length
+    while (position > 0 && !this.#lead.has(keyOf(log.window[position - 1]))) position--
+    let least = this.#lead.get(keyOf(log.window[position - 1]))
+    for (const entry of log.window.slice(position)) {
+      if (entry.term !== currentTerm) continue
+      const lead = entry.time - now
+      assert(
+        least === undefined || lead <= least + roundingMs,
+        `S5: ${id} makes cluster time run ${lead - (least ?? 0)} ms fast`,
+      )
+      least = Math.min(lead, least ?? Infinity)
+      this.#lead.set(keyOf(entry), least)
+    }
+  }
+}
+
+function keyOf(entry: Entry | undefined): string {
+  return entry === undefined ? '' : `${entry.index} ${entry.term}`
+}
+
+/** B51: who hears no majority steps down. */
+function checkContact(machine: Machine, raft: RaftState, ledSince: number): void {
+  const now = machine.process?.now() ?? 0
+  const heard = raft.members.filter((member) => {
+    if (member === raft.self) return true
+    return now - Math.max(ledSince, machine.heardAt.get(member) ?? -Infinity) <= silentMsMax
+  })
+  assert(
+    heard.length * 2 > raft.members.length,
+    `B51: ${machine.id} leads, and has heard ${heard.length} of ${raft.members.length}`,
+  )
+}
