@@ -54,7 +54,6 @@ export interface Rejected {
 }
 
 export type RejectReason =
-  | 'version'
   | 'wrong_address'
   | 'not_a_member'
   | 'other_members'
@@ -110,7 +109,6 @@ const tags = {
 
 const listMax = 1_000_000
 const rejectReasons: readonly RejectReason[] = [
-  'version',
   'wrong_address',
   'not_a_member',
   'other_members',

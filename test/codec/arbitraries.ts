@@ -1,0 +1,174 @@
+// Every value that the codec knows, at random: commands, messages and frames with fields at and between their limits.
+import fc from 'fast-check'
+import type { Frame, Introduction, RejectReason } from '../../src/codec/frame.ts'
+import {
+  asClusterId,
+  asClusterTime,
+  asIncarnation,
+  asIndex,
+  asLockName,
+  asNodeId,
+  asRequestId,
+  asRun,
+  asSessionId,
+  asTerm,
+  asToken,
+} from '../../src/ids.ts'
+import type { Command, NumberedCommand } from '../../src/lockfsm/command.ts'
+import type { Entry } from '../../src/raft/entry.ts'
+import type { Message } from '../../src/raft/message.ts'
+
+/** Small, at the boundaries of MessagePack's number formats, and up to the greatest that a count can be. */
+export const count = fc.oneof(
+  fc.nat(300),
+  fc.constantFrom(0, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER),
+  fc.maxSafeNat(),
+)
+const text = fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: 'grapheme', maxLength: 40 }))
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })
+
+const node = fc.stringMatching(/^[A-Za-z0-9._-]{1,32}$/).map(asNodeId)
+const run = count.map(asRun)
+const session = fc.nat().map((sequence) => asSessionId(`s-${sequence}`))
+const requestId = fc.stringMatching(/^[A-Za-z0-9._:-]{1,128}$/).map(asRequestId)
+const lock = fc.oneof(fc.constant('/'.repeat(512)), text).map(asLockName)
+const token = count.map(asToken)
+const time = count.map(asClusterTime)
+const index = count.map(asIndex)
+const term = count.map(asTerm)
+const clusterId = fc.stringMatching(/^[0-9a-f]{32}$/).map(asClusterId)
+
+const kind = <Kind extends string>(name: Kind) => fc.constant(name)
+
+export const command: fc.Arbitrary<Command> = fc.oneof(
+  fc.record({ kind: kind('nodeStarted') }),
+  fc.record({ kind: kind('nodeLost'), node, run }),
+  fc.record({
+    kind: kind('openSession'),
+    requestId,
+    ttlMs: count,
+    name: orNull(text),
+    metadata: orNull(text),
+    takenInAt: time,
+  }),
+  fc.record({
+    kind: kind('renewSessions'),
+    renewals: fc.array(fc.record({ session, ttlMs: orNull(count) }), { maxLength: 20 }),
+  }),
+  fc.record({ kind: kind('closeSession'), session }),
+  fc.record({
+    kind: kind('acquire'),
+    lock,
+    session: orNull(session),
+    requestId,
+    mode: kind('exclusive'),
+    ttlMs: orNull(count),
+    waitMs: count,
+    pollMs: count,
+    owner: orNull(text),
+    metadata: orNull(text),
+    takenInAt: time,
+  }),
+  fc.record({ kind: kind('release'), lock, token, session: orNull(session) }),
+  fc.record({ kind: kind('renewGrant'), lock, token, ttlMs: orNull(count) }),
+  fc.record({ kind: kind('cancelRequest'), lock, session: orNull(session), requestId }),
+  fc.record({
+    kind: kind('withdraw'),
+    attempts: fc.array(
+      fc.record({
+        of: fc.constantFrom('acquire' as const, 'openSession' as const),
+        session: orNull(session),
+        requestId,
+        number: count,
+      }),
+      { maxLength: 20 },
+    ),
+  }),
+)
+
+export const numberedCommand: fc.Arbitrary<NumberedCommand> = fc.record({
+  origin: fc.record({ node, run, number: count }),
+  command,
+})
+
+/** Entries follow each other: only the first index is sent. */
+const entriesBehind = (prevLogIndex: number): fc.Arbitrary<readonly Entry[]> =>
+  fc
+    .array(fc.record({ term, time, payload: fc.uint8Array({ maxLength: 100 }) }), { maxLength: 10 })
+    .map((entries) => entries.map((entry, position) => ({ index: asIndex(prevLogIndex + 1 + position), ...entry })))
+
+const appendEntries = fc.maxSafeNat().chain((before) => {
+  const prevLogIndex = asIndex(Math.min(before, Number.MAX_SAFE_INTEGER - 100))
+  return fc.record({
+    kind: kind('appendEntries'),
+    term,
+    prevLogIndex: fc.constant(prevLogIndex),
+    prevLogTerm: term,
+    entries: entriesBehind(prevLogIndex),
+    leaderCommit: index,
+    round: count,
+  })
+})
+
+export const message: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({ kind: kind('preVote'), term, poll: count, lastLogIndex: index, lastLogTerm: term }),
+  fc.record({ kind: kind('preVoteResponse'), term, poll: count, granted: fc.boolean() }),
+  fc.record({ kind: kind('requestVote'), term, lastLogIndex: index, lastLogTerm: term, transfer: fc.boolean() }),
+  fc.record({ kind: kind('requestVoteResponse'), term, granted: fc.boolean() }),
+  appendEntries,
+  fc.record({ kind: kind('appendAccepted'), term, round: count, matchIndex: index }),
+  fc.record({
+    kind: kind('appendRejected'),
+    term,
+    round: count,
+    rejectedIndex: index,
+    hintIndex: index,
+    hintTerm: term,
+  }),
+  fc.record({ kind: kind('timeoutNow'), term, lastLogIndex: index }),
+  fc.record({ kind: kind('readIndex'), term, id: count }),
+  fc.record({ kind: kind('readIndexResponse'), term, id: count, index: orNull(index) }),
+)
+
+const reasons: readonly RejectReason[] = [
+  'wrong_address',
+  'not_a_member',
+  'other_members',
+  'foreign_cluster',
+  'stranger',
+  'old_run',
+]
+
+const introduction: fc.Arbitrary<Introduction> = fc.record({
+  version: fc.constant(1),
+  node,
+  incarnation: fc.stringMatching(/^[0-9a-f]{32}$/).map(asIncarnation),
+  run,
+  httpUrl: fc.webUrl(),
+  founding: fc.record({
+    members: fc.constantFrom('n1', 'n1,n2,n3'),
+    limits: fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), count, { maxKeys: 10 }),
+    clusterId: orNull(clusterId),
+    founded: fc.boolean(),
+  }),
+})
+
+export const frame: fc.Arbitrary<Frame> = fc.oneof(
+  fc.record({ kind: kind('hello'), to: node, from: introduction }),
+  fc.record({ kind: kind('welcome'), from: introduction }),
+  fc.record({ kind: kind('rejected'), reason: fc.constantFrom(...reasons), detail: text }),
+  fc.record({ kind: kind('foundingNews'), clusterId: orNull(clusterId), founded: fc.boolean() }),
+  { weight: 4, arbitrary: fc.record({ kind: kind('raft'), message }) },
+  fc.record({
+    kind: kind('forward'),
+    sending: count,
+    commands: fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 10 }),
+  }),
+  fc.record({
+    kind: kind('forwardRefused'),
+    sending: count,
+    reason: fc.constantFrom('notLeader' as const, 'overloaded' as const),
+    numbers: fc.array(count, { maxLength: 20 }),
+  }),
+  fc.record({ kind: kind('transferRequest'), to: orNull(node) }),
+)

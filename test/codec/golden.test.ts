@@ -1,0 +1,68 @@
+// The bytes of a cluster that has been running for years: they never change. Commands lie in the logs of every member, so a
+// new layout gets a new tag; frames may change with the protocol version only.
+import t from 'tap'
+import { decodeCommand, encodeCommand } from '../../src/codec/command.ts'
+import { decodeFrame, encodeFrame, protocolVersion } from '../../src/codec/frame.ts'
+import { frames, numberedCommands } from './samples.ts'
+
+const commandBytes: Readonly<Record<string, string>> = {
+  nodeStarted: '94a26e31020101',
+  nodeLost: '96a26e31020202a26e3204',
+  openSession: '99a26e31020303b2722d31323334353637383930616263646566cd7530a8776f726b65722037a77b2261223a317dce00011170',
+  renewSessions: '95a26e310204049292a4732d3137c092a4732d3138cd1388',
+  closeSession: '95a26e31020505a4732d3137',
+  acquire:
+    '9ea26e31020606ac6a6f62732f6e696768746c79c0b2722d31323334353637383930616263646566a96578636c7573697665cd2710cd07d000a9776f726b657220c3b6c0ce00011170',
+  release: '97a26e31020707ac6a6f62732f6e696768746c7963a4732d3137',
+  renewGrant: '97a26e31020808ac6a6f62732f6e696768746c7963c0',
+  cancelRequest: '97a26e31020909ac6a6f62732f6e696768746c79a4732d3137b2722d31323334353637383930616263646566',
+  withdraw:
+    '95a26e31020a0a9294c2a4732d3137b2722d313233343536373839306162636465660594c3c0b2722d3132333435363738393061626364656606',
+}
+
+const frameBytes: Readonly<Record<string, string>> = {
+  hello:
+    '9301a26e329901a26e31d920303132333435363738396162636465663031323334353637383961626364656602b5687474703a2f2f3132372e302e302e313a37313031a86e312c6e322c6e339192ab73657373696f6e734d6178ce000f4240a86665646362613938c3',
+  welcome:
+    '92029901a26e31d920303132333435363738396162636465663031323334353637383961626364656602b5687474703a2f2f3132372e302e302e313a37313031a86e312c6e322c6e339192ab73657373696f6e734d6178ce000f4240a86665646362613938c3',
+  rejected: '9303a8737472616e676572ab77686f2061726520796f75',
+  foundingNews: '9304c0c2',
+  preVote: '920595010304cd03e802',
+  preVoteResponse: '920594020304c3',
+  requestVote: '9205950303cd03e802c2',
+  requestVoteResponse: '9205930403c2',
+  appendEntries: '9205970503cd03e802cd03e6ce00011170929303ce0001e240c4030102039303ce0001e241c400',
+  appendAccepted: '9205940603ce00011170cd03e8',
+  appendRejected: '9205960703ce00011170cd03e8cd038401',
+  timeoutNow: '9205930803cd03e8',
+  readIndex: '9205930903cb4270000000000000',
+  readIndexResponse: '9205940a03cb4270000000000000c0',
+  forward: '93060891c403090807',
+  forwardRefused: '940708c39201cd012c',
+  transferRequest: '9208c0',
+}
+
+t.test('commands have the bytes that lie on disks', async (t) => {
+  for (const sample of numberedCommands) {
+    const { kind } = sample.command
+    t.equal(Buffer.from(encodeCommand(sample)).toString('hex'), commandBytes[kind], kind)
+    t.same(decodeCommand(Buffer.from(commandBytes[kind] ?? '', 'hex')), sample, kind)
+  }
+  t.same(numberedCommands.map(({ command }) => command.kind).sort(), Object.keys(commandBytes).sort())
+})
+
+t.test('frames have the bytes of protocol version 1', async (t) => {
+  t.equal(protocolVersion, 1)
+  const kinds: string[] = []
+  for (const sample of frames) {
+    const kind = sample.kind === 'raft' ? sample.message.kind : sample.kind
+    kinds.push(kind)
+    t.equal(Buffer.from(encodeFrame(sample)).toString('hex'), frameBytes[kind], kind)
+    t.equal(
+      Buffer.from(encodeFrame(decodeFrame(Buffer.from(frameBytes[kind] ?? '', 'hex')))).toString('hex'),
+      frameBytes[kind],
+      kind,
+    )
+  }
+  t.same(kinds.sort(), Object.keys(frameBytes).sort())
+})

@@ -1,0 +1,114 @@
+// One value of every kind that has ever been written to a disk or a wire, with fields that differ from each other.
+import type { Frame, Introduction } from '../../src/codec/frame.ts'
+import {
+  asClusterId,
+  asClusterTime,
+  asIncarnation,
+  asIndex,
+  asLockName,
+  asNodeId,
+  asRequestId,
+  asRun,
+  asSessionId,
+  asTerm,
+  asToken,
+} from '../../src/ids.ts'
+import type { Command, NumberedCommand } from '../../src/lockfsm/command.ts'
+import type { Message } from '../../src/raft/message.ts'
+
+const lock = asLockName('jobs/nightly')
+const session = asSessionId('s-17')
+const requestId = asRequestId('r-1234567890abcdef')
+const takenInAt = asClusterTime(70_000)
+const [term, index] = [asTerm(3), asIndex(1000)]
+
+const commands: readonly Command[] = [
+  { kind: 'nodeStarted' },
+  { kind: 'nodeLost', node: asNodeId('n2'), run: asRun(4) },
+  { kind: 'openSession', requestId, ttlMs: 30_000, name: 'worker 7', metadata: '{"a":1}', takenInAt },
+  {
+    kind: 'renewSessions',
+    renewals: [
+      { session, ttlMs: null },
+      { session: asSessionId('s-18'), ttlMs: 5000 },
+    ],
+  },
+  { kind: 'closeSession', session },
+  {
+    kind: 'acquire',
+    lock,
+    session: null,
+    requestId,
+    mode: 'exclusive',
+    ttlMs: 10_000,
+    waitMs: 2000,
+    pollMs: 0,
+    owner: 'worker ö',
+    metadata: null,
+    takenInAt,
+  },
+  { kind: 'release', lock, token: asToken(99), session },
+  { kind: 'renewGrant', lock, token: asToken(99), ttlMs: null },
+  { kind: 'cancelRequest', lock, session, requestId },
+  {
+    kind: 'withdraw',
+    attempts: [
+      { of: 'acquire', session, requestId, number: 5 },
+      { of: 'openSession', session: null, requestId, number: 6 },
+    ],
+  },
+]
+
+export const numberedCommands: readonly NumberedCommand[] = commands.map((command, position) => ({
+  origin: { node: asNodeId('n1'), run: asRun(2), number: position + 1 },
+  command,
+}))
+
+const messages: readonly Message[] = [
+  { kind: 'preVote', term, poll: 4, lastLogIndex: index, lastLogTerm: asTerm(2) },
+  { kind: 'preVoteResponse', term, poll: 4, granted: true },
+  { kind: 'requestVote', term, lastLogIndex: index, lastLogTerm: asTerm(2), transfer: false },
+  { kind: 'requestVoteResponse', term, granted: false },
+  {
+    kind: 'appendEntries',
+    term,
+    prevLogIndex: index,
+    prevLogTerm: asTerm(2),
+    leaderCommit: asIndex(998),
+    round: 70_000,
+    entries: [
+      { index: asIndex(1001), term, time: asClusterTime(123_456), payload: new Uint8Array([1, 2, 3]) },
+      { index: asIndex(1002), term, time: asClusterTime(123_457), payload: new Uint8Array(0) },
+    ],
+  },
+  { kind: 'appendAccepted', term, round: 70_000, matchIndex: index },
+  { kind: 'appendRejected', term, round: 70_000, rejectedIndex: index, hintIndex: asIndex(900), hintTerm: asTerm(1) },
+  { kind: 'timeoutNow', term, lastLogIndex: index },
+  { kind: 'readIndex', term, id: 2 ** 40 },
+  { kind: 'readIndexResponse', term, id: 2 ** 40, index: null },
+]
+
+const from: Introduction = {
+  version: 1,
+  node: asNodeId('n1'),
+  incarnation: asIncarnation('0123456789abcdef0123456789abcdef'),
+  run: asRun(2),
+  httpUrl: 'http://127.0.0.1:7101',
+  founding: {
+    members: 'n1,n2,n3',
+    limits: { sessionsMax: 1_000_000 },
+    clusterId: asClusterId('fedcba98'),
+    founded: true,
+  },
+}
+
+export const frames: readonly Frame[] = [
+  { kind: 'hello', to: asNodeId('n2'), from },
+  { kind: 'welcome', from },
+  { kind: 'rejected', reason: 'stranger', detail: 'who are you' },
+  { kind: 'foundingNews', clusterId: null, founded: false },
+  ...messages.map((message): Frame => ({ kind: 'raft', message })),
+  { kind: 'forward', sending: 8, commands: [new Uint8Array([9, 8, 7])] },
+  { kind: 'forwardRefused', sending: 8, reason: 'overloaded', numbers: [1, 300] },
+  { kind: 'transferRequest', to: null },
+]
