@@ -90,7 +90,7 @@ function checkFields(value: unknown): void {
   if (typeof value === 'number' && (!Number.isSafeInteger(value) || value < 0))
     throw new Error(`out of range: ${value}`)
   if (typeof value === 'number') return
-  if (typeof value !== 'object') throw new Error(`no field: ${String(value)}`)
+  if (typeof value !== 'object') throw new Error(`no field: a ${typeof value}`)
   Object.values(value).forEach(checkFields)
 }
 
