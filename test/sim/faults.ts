@@ -88,6 +88,7 @@ export class Faults {
       case 'stop':
       case 'pause':
       case 'pauseLeader':
+      case 'suspendLeader':
       case 'pauseAll':
       case 'transfer':
       case 'clockJump':
@@ -135,6 +136,8 @@ export class Faults {
         return this.#pause([victim])
       case 'pauseLeader':
         return this.#pause(leader === null ? [] : [leader])
+      case 'suspendLeader':
+        return this.#suspend(leader)
       case 'pauseAll':
         return this.#pause(machines)
       case 'transfer': {
@@ -238,6 +241,19 @@ export class Faults {
   #pause(machines: readonly Machine[]): void {
     const until = this.#world.timeline.now + this.#durationMs()
     for (const machine of machines) machine.process?.pauseUntil(until)
+  }
+
+  /** About as long as others need to elect another, and without the network that would tell of it when it wakes up (B67). */
+  #suspend(leader: Machine | null): void {
+    const { machines, timeline } = this.#world
+    if (leader === null) return
+    const forMs = this.#random.between(500, 1100)
+    leader.process?.pauseUntil(timeline.now + forMs)
+    const others = machines.filter((machine) => machine !== leader)
+    this.#cut(
+      others.flatMap((other) => both(leader, other)),
+      forMs + this.#durationMs(),
+    )
   }
 
   /** One or two disks are replaced by empty ones, but never so many that none is left that knows. */

@@ -25,6 +25,7 @@ export const faultKinds = [
   'breakOff',
   'pause',
   'pauseLeader',
+  'suspendLeader',
   'pauseAll',
   'slowDisk',
   'slowDisks',

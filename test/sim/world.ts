@@ -6,6 +6,7 @@ import { decodeFrame } from '../../src/codec/frame.ts'
 import type { ClusterId, LockName, NodeId, SessionId, Token } from '../../src/ids.ts'
 import { defaultLimits } from '../../src/lockfsm/state.ts'
 import type { Failure, Report } from '../../src/node/host.ts'
+import type { Entry } from '../../src/raft/entry.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
 import { LockChecks } from './checks/lock-checks.ts'
 import { TimeChecks } from './checks/time-checks.ts'
@@ -47,6 +48,8 @@ export class World {
   /** Told of every process that ends, and of every machine that has come to lead. */
   onProcessEnd: (machine: Machine) => void = () => {}
   onNewLeader: (machine: Machine) => void = () => {}
+  /** Told of every entry when the first member has applied it. */
+  onEntry: (entry: Entry) => void = () => {}
   #termLed = 0
 
   constructor(seed: number | string, scenario: Scenario, log: (line: string) => void) {
@@ -68,7 +71,7 @@ export class World {
       now: () => this.timeline.now,
       random: this.random.fork('checks'),
     })
-    this.raftChecks = new RaftChecks(this.machines, (entry) => this.lockChecks.committed(entry))
+    this.raftChecks = new RaftChecks(this.machines, (entry) => this.#committed(entry))
     this.#timeChecks = new TimeChecks(() => this.timeline.now, scenario.clocks === 'good')
     this.frontend = new Frontend({
       machines: this.machines,
@@ -169,6 +172,11 @@ export class World {
         },
       })
     })
+  }
+
+  #committed(entry: Entry): void {
+    this.lockChecks.committed(entry)
+    this.onEntry(entry)
   }
 
   #sent(from: NodeId, to: NodeId, bytes: Uint8Array): void {

@@ -93,7 +93,8 @@ function keyOf(entry: Entry | undefined): string {
 
 /** B51: who hears no majority steps down. */
 function checkContact(machine: Machine, raft: RaftState, ledSince: number): void {
-  const now = machine.process?.now() ?? 0
+  // As of its last step: a clock may have jumped since, which nobody can have noticed yet.
+  const { now } = raft
   const heard = raft.members.filter((member) => {
     if (member === raft.self) return true
     return now - Math.max(ledSince, machine.heardAt.get(member) ?? -Infinity) <= silentMsMax
