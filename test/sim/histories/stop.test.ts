@@ -102,9 +102,13 @@ t.test('a node that is catching up keeps acquires back until it is ready', async
 t.test('a node that does not get ready within 3 s refuses acquires, as if there were no leader', async (t) => {
   const script = new Script().found()
   const node = script.follower
-  script.isolate(node)
+  // It hears of what is committed, but cannot apply what its own disk does not hold.
+  node.disk.stall()
+  for (let count = 0; count < 600; count++) script.release(script.leader, script.hold(script.leader))
+  t.match(script.replicaOf(node).readiness(), { ready: false, reason: 'catching up' })
   const told = script.acquire(node, { requestId: script.requestId() })
   script.until(() => told.reply !== null, 'an answer')
   t.equal(answerOf(told), 'noLeader')
   t.ok(told.repliedAt - told.sentAt > 2990 && told.repliedAt - told.sentAt < 3200)
+  t.equal(script.committed('acquire').filter(({ origin }) => origin.node === node.id).length, 0)
 })
