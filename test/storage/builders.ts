@@ -5,9 +5,19 @@ import type { Entry, HardState } from '../../src/raft/entry.ts'
 import type { FoundingRecord, FoundingStore } from '../../src/storage/founding-store.ts'
 import type { LogBatch, LogMeta, LogStore } from '../../src/storage/log-store.ts'
 
-export const someMeta: LogMeta = { node: asNodeId('n1'), incarnation: asIncarnation('0123456789abcdef'.repeat(2)), run: asRun(1), founded: false }
+export const someMeta: LogMeta = {
+  node: asNodeId('n1'),
+  incarnation: asIncarnation('0123456789abcdef'.repeat(2)),
+  run: asRun(1),
+  founded: false,
+}
 
-export function someEntry(fields: { index: number; term?: number; time?: number; payload?: Uint8Array | string }): Entry {
+export function someEntry(fields: {
+  index: number
+  term?: number
+  time?: number
+  payload?: Uint8Array | string
+}): Entry {
   const { index, term = 1, time = index * 10, payload = `entry ${index} of term ${term}` } = fields
   const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload
   return { index: asIndex(index), term: asTerm(term), time: asClusterTime(time), payload: bytes }
@@ -32,10 +42,15 @@ export function write(store: LogStore, fields: Partial<LogBatch>): Promise<void>
   })
 }
 
-export function read(store: LogStore, range: { from: number; to: number; bytesMax?: number }): Promise<readonly Entry[]> {
+export function read(
+  store: LogStore,
+  range: { from: number; to: number; bytesMax?: number },
+): Promise<readonly Entry[]> {
   const { from, to, bytesMax = Number.MAX_SAFE_INTEGER } = range
   return new Promise((resolve, reject) => {
-    store.read({ from: asIndex(from), to: asIndex(to), bytesMax }, (error, entries) => (error === null ? resolve(entries) : reject(error)))
+    store.read({ from: asIndex(from), to: asIndex(to), bytesMax }, (error, entries) =>
+      error === null ? resolve(entries) : reject(error),
+    )
   })
 }
 
@@ -44,7 +59,9 @@ export async function readWhole(store: LogStore): Promise<{ stored: LogStore['st
   const { stored } = store
   const entries: Entry[] = []
   while (stored.firstIndex + entries.length <= stored.lastIndex) {
-    entries.push(...(await read(store, { from: stored.firstIndex + entries.length, to: stored.lastIndex, bytesMax: 2 ** 20 })))
+    entries.push(
+      ...(await read(store, { from: stored.firstIndex + entries.length, to: stored.lastIndex, bytesMax: 2 ** 20 })),
+    )
   }
   return { stored, entries: entries.map(comparable) }
 }
@@ -53,15 +70,14 @@ export function comparable(entry: Entry): object {
   return { ...entry, payload: Buffer.from(entry.payload).toString('latin1') }
 }
 
-
 export const someFounding: FoundingRecord = {
   clusterId: asClusterId('00112233445566778899aabbccddeeff'),
   members: [
     { id: someMeta.node, incarnation: someMeta.incarnation },
     { id: asNodeId('n2'), incarnation: asIncarnation('2'.repeat(32)) },
-    { id: asNodeId('n3'), incarnation: asIncarnation('3'.repeat(32)) }
+    { id: asNodeId('n3'), incarnation: asIncarnation('3'.repeat(32)) },
   ],
-  limits: { sessions: 1_000_000, waitersPerLock: 20_000 }
+  limits: { sessions: 1_000_000, waitersPerLock: 20_000 },
 }
 
 export function store(founding: FoundingStore, record: FoundingRecord): Promise<void> {

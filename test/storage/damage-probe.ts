@@ -33,7 +33,11 @@ async function probe({ folder, kind, last = 0 }: ProbeRequest): Promise<ProbeAns
     if (kind === 'closeAt') return await closeWhileWriting(store, last)
     try {
       const whole = JSON.stringify(await readWhole(store))
-      return { kind: 'opened', lastIndex: store.stored.lastIndex, digest: createHash('sha256').update(whole).digest('hex') }
+      return {
+        kind: 'opened',
+        lastIndex: store.stored.lastIndex,
+        digest: createHash('sha256').update(whole).digest('hex'),
+      }
     } finally {
       if (kind === 'open') await store.close()
     }

@@ -11,7 +11,7 @@ export async function fillLog(store: LogStore, { from, to }: { from: number; to:
     await write(store, {
       meta: index === 1 ? someMeta : null,
       hardState: someHardState(term, 'n1'),
-      entries: [someEntry({ index, term, payload: `${index}`.padEnd(1500, 'payload ') })]
+      entries: [someEntry({ index, term, payload: `${index}`.padEnd(1500, 'payload ') })],
     })
   }
 }
@@ -37,7 +37,10 @@ export function overwrite(path: string, change: (bytes: Buffer) => void): void {
 
 /** The file of that ending with the highest number. */
 export function newest(folder: string, ending: string): string {
-  const name = readdirSync(folder).filter((name) => name.endsWith(ending)).sort().at(-1)
+  const name = readdirSync(folder)
+    .filter((name) => name.endsWith(ending))
+    .sort()
+    .at(-1)
   if (name === undefined) throw new Error(`no file ${ending} in ${folder}`)
   return join(folder, name)
 }

@@ -17,15 +17,15 @@ const adapters: readonly (readonly [string, (t: Parameters<typeof temporaryFolde
     (t) => {
       const path = join(temporaryFolder(t), 'n1', 'founding')
       return () => new FoundingFile(path)
-    }
+    },
   ],
   [
     'memory',
     () => {
       const disk = new MemoryDisk({ schedule: (_, run) => setImmediate(run), random: () => 0 })
       return () => disk.openFounding()
-    }
-  ]
+    },
+  ],
 ]
 
 for (const [name, newDisk] of adapters) {
@@ -92,7 +92,7 @@ t.test('an intact file that is no founding record is damage, one of a later vers
     { ...record, members: [{ id: asNodeId('n1'), incarnation: 7 }] },
     { ...record, limits: { sessions: 0 } },
     { ...record, limits: { sessions: 1.5 } },
-    { ...record, limits: [1] }
+    { ...record, limits: [1] },
   ]
   for (const fields of wrong) {
     writeFileSync(path, formatChecked({ version: 1, ...fields }))

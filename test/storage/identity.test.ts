@@ -18,14 +18,14 @@ const legalStarts = [
   { kind: 'empty' },
   { kind: 'founding', meta: someMeta, record: null },
   { kind: 'founding', meta: someMeta, record: someFounding },
-  { kind: 'founded', meta: foundedMeta, record: someFounding }
+  { kind: 'founded', meta: foundedMeta, record: someFounding },
 ] as const
 
 function foundingWrites(log: LogStore, founding: FoundingStore): (() => Promise<void>)[] {
   return [
     () => write(log, { meta: someMeta, hardState: someHardState(0) }),
     () => store(founding, someFounding),
-    () => write(log, { meta: foundedMeta })
+    () => write(log, { meta: foundedMeta }),
   ]
 }
 
@@ -67,7 +67,10 @@ t.test('H32 a power cut in any write of a founding, whether that write is kept o
 })
 
 t.test('H27 what no founding leaves behind is damage, above all a founding file beside an empty log', async (t) => {
-  const damages: readonly (readonly [RegExp, { meta: LogMeta | null; term: number; entries: number; record: FoundingRecord | null }])[] = [
+  const damages: readonly (readonly [
+    RegExp,
+    { meta: LogMeta | null; term: number; entries: number; record: FoundingRecord | null },
+  ])[] = [
     [/the log beside it is empty/, { meta: null, term: 0, entries: 0, record: someFounding }],
     [/founding file is missing/, { meta: someMeta, term: 0, entries: 2, record: null }],
     [/founding file is missing/, { meta: someMeta, term: 1, entries: 0, record: null }],
@@ -75,11 +78,23 @@ t.test('H27 what no founding leaves behind is damage, above all a founding file 
     [/not founded/, { meta: someMeta, term: 1, entries: 0, record: someFounding }],
     [/not founded/, { meta: someMeta, term: 0, entries: 2, record: someFounding }],
     [/not of this disk/, { meta: { ...foundedMeta, node: asNodeId('n9') }, term: 1, entries: 1, record: someFounding }],
-    [/not of this disk/, { meta: { ...foundedMeta, incarnation: asIncarnation('a'.repeat(32)) }, term: 0, entries: 0, record: someFounding }]
+    [
+      /not of this disk/,
+      {
+        meta: { ...foundedMeta, incarnation: asIncarnation('a'.repeat(32)) },
+        term: 0,
+        entries: 0,
+        record: someFounding,
+      },
+    ],
   ]
   for (const [message, { meta, term, entries, record }] of damages) {
     const stored = storedLog({ meta, term, entries })
-    t.throws(() => judgeDisk('n1', stored, record), { name: 'DamagedError', message }, JSON.stringify({ meta, term, entries }))
+    t.throws(
+      () => judgeDisk('n1', stored, record),
+      { name: 'DamagedError', message },
+      JSON.stringify({ meta, term, entries }),
+    )
   }
 })
 
@@ -95,6 +110,6 @@ function storedLog({ meta, term, entries }: { meta: LogMeta | null; term: number
     firstIndex: asIndex(1),
     lastIndex: asIndex(entries),
     lastTime: asClusterTime(0),
-    spans: []
+    spans: [],
   }
 }

@@ -28,7 +28,10 @@ t.test('a last write that is torn is gone as a whole, without damage', async (t)
   const store = await openLevelLogStore(folder)
   await fillLog(store, { from: 1, to: 30 })
   const before = statSync(newest(folder, '.log')).size
-  await write(store, { hardState: someHardState(4, 'n2'), entries: [31, 32].map((index) => someEntry({ index, term: 4 })) })
+  await write(store, {
+    hardState: someHardState(4, 'n2'),
+    entries: [31, 32].map((index) => someEntry({ index, term: 4 })),
+  })
   const after = statSync(newest(folder, '.log')).size
   for (const left of [after - 1, (before + after) >> 1, before + 1, before]) {
     const torn = copyOf(folder, 'torn')
@@ -40,21 +43,24 @@ t.test('a last write that is torn is gone as a whole, without damage', async (t)
   await store.close()
 })
 
-t.test('a bit flipped in a crashed log is damage although hard state and entries agree, at the next start, too', async (t) => {
-  const folder = join(temporaryFolder(t), 'log')
-  const store = await openLevelLogStore(folder)
-  await fillLog(store, { from: 1, to: 60 })
-  const { size } = statSync(newest(folder, '.log'))
-  // In the last block of 32 KiB: what LevelDB drops there is the end of the log, with the hard state that went with it.
-  for (const fromEnd of [700, 5_000, 12_000, 20_000]) {
-    const crashed = copyOf(folder, 'crashed')
-    flip(newest(crashed, '.log'), size - fromEnd, 3)
-    for (const attempt of ['first', 'second', 'third']) {
-      await t.rejects(openLevelLogStore(crashed), DamagedError, `${fromEnd} bytes from the end, ${attempt} start`)
+t.test(
+  'a bit flipped in a crashed log is damage although hard state and entries agree, at the next start, too',
+  async (t) => {
+    const folder = join(temporaryFolder(t), 'log')
+    const store = await openLevelLogStore(folder)
+    await fillLog(store, { from: 1, to: 60 })
+    const { size } = statSync(newest(folder, '.log'))
+    // In the last block of 32 KiB: what LevelDB drops there is the end of the log, with the hard state that went with it.
+    for (const fromEnd of [700, 5_000, 12_000, 20_000]) {
+      const crashed = copyOf(folder, 'crashed')
+      flip(newest(crashed, '.log'), size - fromEnd, 3)
+      for (const attempt of ['first', 'second', 'third']) {
+        await t.rejects(openLevelLogStore(crashed), DamagedError, `${fromEnd} bytes from the end, ${attempt} start`)
+      }
     }
-  }
-  await store.close()
-})
+    await store.close()
+  },
+)
 
 t.test('H27 a log whose newest .log file is gone is damaged, not empty', async (t) => {
   const folder = join(temporaryFolder(t), 'log')
@@ -63,7 +69,10 @@ t.test('H27 a log whose newest .log file is gone is damaged, not empty', async (
   const crashed = copyOf(folder, 'crashed')
   await store.close()
   rmSync(newest(crashed, '.log'))
-  await t.rejects(openLevelLogStore(crashed), { name: 'DamagedError', message: /\.log file is missing.*must neither vote nor serve/s })
+  await t.rejects(openLevelLogStore(crashed), {
+    name: 'DamagedError',
+    message: /\.log file is missing.*must neither vote nor serve/s,
+  })
 })
 
 t.test('an orderly close leaves a witness: batches that are gone afterwards are missed', async (t) => {
@@ -75,7 +84,10 @@ t.test('an orderly close leaves a witness: batches that are gone afterwards are 
   await store.close()
   // As if the last write had been torn, which it was not.
   truncateSync(newest(folder, '.log'), before)
-  await t.rejects(openLevelLogStore(folder), { name: 'DamagedError', message: /holds 9 batches of writes, but 10 had been synced/ })
+  await t.rejects(openLevelLogStore(folder), {
+    name: 'DamagedError',
+    message: /holds 9 batches of writes, but 10 had been synced/,
+  })
 })
 
 t.test('an intact older copy of the hard state is not taken for the newest', async (t) => {
@@ -102,7 +114,11 @@ t.test('a start that was cut off while it created the log leaves nothing in the 
   await store.close()
   t.notOk(existsSync(`${folder}.new`))
   mkdirSync(join(dirname(folder), 'empty'))
-  await t.rejects(openLevelLogStore(join(dirname(folder), 'empty')), DamagedError, 'a folder that is there and empty lost its log')
+  await t.rejects(
+    openLevelLogStore(join(dirname(folder), 'empty')),
+    DamagedError,
+    'a folder that is there and empty lost its log',
+  )
 })
 
 t.test('a second process is refused while the first has the folder, and does not disturb it', async (t) => {
@@ -113,7 +129,11 @@ t.test('a second process is refused while the first has the folder, and does not
   const probe = new Probe(t)
   t.match(await probe.ask({ folder, kind: 'hold' }), { kind: 'opened', lastIndex: 3 })
   for (const attempt of ['first', 'second', 'third']) {
-    await t.rejects(openLevelLogStore(folder), { name: 'LockedError', code: 'locked', message: /another Holdfast process/ }, attempt)
+    await t.rejects(
+      openLevelLogStore(folder),
+      { name: 'LockedError', code: 'locked', message: /another Holdfast process/ },
+      attempt,
+    )
   }
   await probe.kill()
   const reopened = await openLevelLogStore(folder)
@@ -133,24 +153,34 @@ t.test('a second opening in the same process is refused and does not give the lo
   await reopened.close()
 })
 
-t.test('B120 after a write that failed everything is refused; what was confirmed is there after a restart', async (t) => {
-  const folder = join(temporaryFolder(t), 'log')
-  const probe = new Probe(t, 200)
-  const result = await probe.ask({ folder, kind: 'fill' })
-  await probe.kill()
-  t.match(result, { kind: 'filled', errors: [/IO error|File too large/, /IO error|File too large/, /IO error|File too large/] })
-  const confirmed = result.kind === 'filled' ? result.confirmed : 0
-  t.ok(confirmed > 50 && confirmed < 100, `${confirmed} entries of 2 KB were confirmed before the file was full`)
-  const reopened = await openLevelLogStore(folder)
-  t.equal(reopened.stored.lastIndex, confirmed)
-  t.same((await readWhole(reopened)).entries.at(-1), comparable(someEntry({ index: confirmed, payload: 'x'.repeat(2000) })))
-  await reopened.close()
-})
+t.test(
+  'B120 after a write that failed everything is refused; what was confirmed is there after a restart',
+  async (t) => {
+    const folder = join(temporaryFolder(t), 'log')
+    const probe = new Probe(t, 200)
+    const result = await probe.ask({ folder, kind: 'fill' })
+    await probe.kill()
+    t.match(result, {
+      kind: 'filled',
+      errors: [/IO error|File too large/, /IO error|File too large/, /IO error|File too large/],
+    })
+    const confirmed = result.kind === 'filled' ? result.confirmed : 0
+    t.ok(confirmed > 50 && confirmed < 100, `${confirmed} entries of 2 KB were confirmed before the file was full`)
+    const reopened = await openLevelLogStore(folder)
+    t.equal(reopened.stored.lastIndex, confirmed)
+    t.same(
+      (await readWhole(reopened)).entries.at(-1),
+      comparable(someEntry({ index: confirmed, payload: 'x'.repeat(2000) })),
+    )
+    await reopened.close()
+  },
+)
 
 t.test('a write that fails while the store is closed leaves no witness of something that is not there', async (t) => {
   const folder = temporaryFolder(t)
   const limited = new Probe(t, 200)
   const filled = await limited.ask({ folder: join(folder, 'first'), kind: 'fill' })
+  t.match(filled, { kind: 'filled' })
   const confirmed = filled.kind === 'filled' ? filled.confirmed : 0
   const result = await limited.ask({ folder: join(folder, 'log'), kind: 'closeAt', last: confirmed + 1 })
   t.match(result, { kind: 'filled', confirmed, errors: [/IO error|File too large/] })
@@ -165,7 +195,7 @@ t.test('the log goes through many tables and stays whole', async (t) => {
   await fillLog(store, { from: 1, to: 300 })
   t.same(
     (await read(store, { from: 1, to: 300 })).map((entry) => entry.index),
-    Array.from({ length: 300 }, (_, offset) => offset + 1)
+    Array.from({ length: 300 }, (_, offset) => offset + 1),
   )
   await store.close()
   const reopened = await openLevelLogStore(folder)

@@ -79,7 +79,10 @@ function* losses(folder: string): Generator<Way> {
     yield [`${name} deleted`, (copy) => rmSync(join(copy, name))]
     const { size } = statSync(join(folder, name))
     for (let page = 0; page < size; page += 16 * 4096) {
-      yield [`page ${page / 4096} of ${name} zeroed`, (copy) => overwrite(join(copy, name), (bytes) => bytes.fill(0, page, Math.min(page + 4096, size)))]
+      yield [
+        `page ${page / 4096} of ${name} zeroed`,
+        (copy) => overwrite(join(copy, name), (bytes) => bytes.fill(0, page, Math.min(page + 4096, size))),
+      ]
     }
   }
   yield ['everything deleted', (copy) => readdirSync(copy).forEach((name) => rmSync(join(copy, name)))]
@@ -88,7 +91,7 @@ function* losses(folder: string): Generator<Way> {
 for (const [what, waysOf] of [
   ['B119 one bit flipped in', flips],
   ['a cut at the end of', cuts],
-  ['a lost or zeroed part of', losses]
+  ['a lost or zeroed part of', losses],
 ] as const) {
   t.test(`${what} any file of a closed log: that log is opened, or the damage is found`, async (t) => {
     const probe = new Probe(t)

@@ -4,7 +4,16 @@ import t from 'tap'
 import { asClusterTime, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import { NewerFormatError } from '../../src/storage/damage.ts'
 import { entryIndex, entryKey, hardStateKey, metaKey } from '../../src/storage/keys.ts'
-import { chainOf, chainStart, decodeEntry, decodeHardState, encodeEntry, encodeHardState, formatVersion, seal } from '../../src/storage/log-record.ts'
+import {
+  chainOf,
+  chainStart,
+  decodeEntry,
+  decodeHardState,
+  encodeEntry,
+  encodeHardState,
+  formatVersion,
+  seal,
+} from '../../src/storage/log-record.ts'
 import { DamagedError } from '../../src/storage/log-store.ts'
 import { decodeMeta, encodeMeta } from '../../src/storage/meta-record.ts'
 import { comparable, someEntry, someMeta } from './builders.ts'
@@ -18,8 +27,9 @@ t.test('keys of entries sort as their indices do, before the single records', as
       const order = Math.sign(entryKey(asIndex(a)).compare(entryKey(asIndex(b))))
       if (order !== Math.sign(a - b)) throw new Error(`order ${order}`)
       if (entryIndex(entryKey(asIndex(a))) !== a) throw new Error('another index')
-      if (entryKey(asIndex(a)).compare(hardStateKey) >= 0 || entryKey(asIndex(a)).compare(metaKey) >= 0) throw new Error('behind the single records')
-    })
+      if (entryKey(asIndex(a)).compare(hardStateKey) >= 0 || entryKey(asIndex(a)).compare(metaKey) >= 0)
+        throw new Error('behind the single records')
+    }),
   )
   t.equal(entryIndex(hardStateKey), null)
   t.equal(entryIndex(Buffer.from('65ffffffffffffffff', 'hex')), null, 'an index above 2^53')
@@ -27,12 +37,20 @@ t.test('keys of entries sort as their indices do, before the single records', as
 
 t.test('B132 an entry that is encoded decodes to itself', async (t) => {
   fc.assert(
-    fc.property(number, number, number, fc.uint8Array({ maxLength: 100 }), chain, (index, term, time, payload, chainBefore) => {
-      const entry = someEntry({ index, term, time, payload })
-      const decoded = decodeEntry('here', entry.index, encodeEntry({ entry, chainBefore }))
-      if (decoded.chainBefore !== chainBefore) throw new Error('another chain')
-      if (JSON.stringify(comparable(decoded.entry)) !== JSON.stringify(comparable(entry))) throw new Error('another entry')
-    })
+    fc.property(
+      number,
+      number,
+      number,
+      fc.uint8Array({ maxLength: 100 }),
+      chain,
+      (index, term, time, payload, chainBefore) => {
+        const entry = someEntry({ index, term, time, payload })
+        const decoded = decodeEntry('here', entry.index, encodeEntry({ entry, chainBefore }))
+        if (decoded.chainBefore !== chainBefore) throw new Error('another chain')
+        if (JSON.stringify(comparable(decoded.entry)) !== JSON.stringify(comparable(entry)))
+          throw new Error('another entry')
+      },
+    ),
   )
   t.pass()
 })
@@ -44,7 +62,7 @@ t.test('B132 a hard state that is encoded decodes to itself', async (t) => {
       const state = { currentTerm: asTerm(term), votedFor, lastIndex: asIndex(lastIndex), chain, batches }
       const decoded = decodeHardState('here', encodeHardState(state))
       if (JSON.stringify(decoded) !== JSON.stringify({ ...state })) throw new Error(JSON.stringify(decoded))
-    })
+    }),
   )
   t.pass()
 })
@@ -54,33 +72,48 @@ t.test('the bytes on the disk are these; a change of them needs a new version', 
   const value = encodeEntry({ entry, chainBefore: 'ab'.repeat(16) })
   t.equal(
     value.toString('hex'),
-    'f1414a35' + '01' + 'ab'.repeat(16) + '0000000000000002' + '0000000000000003' + '0000000000000004' + '7061796c6f6164'
+    'f1414a35' +
+      '01' +
+      'ab'.repeat(16) +
+      '0000000000000002' +
+      '0000000000000003' +
+      '0000000000000004' +
+      '7061796c6f6164',
   )
   t.equal(chainOf(value), '1339c3fed4395e64d7811be890056019')
-  const state = { currentTerm: asTerm(5), votedFor: asNodeId('n1'), lastIndex: asIndex(6), chain: chainStart, batches: 7 }
+  const state = {
+    currentTerm: asTerm(5),
+    votedFor: asNodeId('n1'),
+    lastIndex: asIndex(6),
+    chain: chainStart,
+    batches: 7,
+  }
   t.equal(
     encodeHardState(state).toString('hex'),
-    'fcfeaa0d' + '01' + '00'.repeat(16) + '0000000000000006' + '0000000000000005' + '0000000000000007' + '6e31'
+    'fcfeaa0d' + '01' + '00'.repeat(16) + '0000000000000006' + '0000000000000005' + '0000000000000007' + '6e31',
   )
 })
 
-t.test('the hash of an entry depends on everything in it and on the entry before, not on the version of the format', async (t) => {
-  const entry = someEntry({ index: 2, term: 3, time: 4, payload: 'p' })
-  const variants = [
-    { entry, chainBefore: chainStart },
-    { entry, chainBefore: '1'.repeat(32) },
-    { entry: someEntry({ index: 3, term: 3, time: 4, payload: 'p' }), chainBefore: chainStart },
-    { entry: someEntry({ index: 2, term: 4, time: 4, payload: 'p' }), chainBefore: chainStart },
-    { entry: someEntry({ index: 2, term: 3, time: 5, payload: 'p' }), chainBefore: chainStart },
-    { entry: someEntry({ index: 2, term: 3, time: 4, payload: 'q' }), chainBefore: chainStart },
-    { entry: someEntry({ index: 2, term: 3, time: 4, payload: '' }), chainBefore: chainStart }
-  ]
-  t.equal(new Set(variants.map((variant) => chainOf(encodeEntry(variant)))).size, variants.length)
-  const value = encodeEntry({ entry, chainBefore: chainStart })
-  const later = Buffer.from(value)
-  later[4] = formatVersion + 1
-  t.equal(chainOf(later), chainOf(value))
-})
+t.test(
+  'the hash of an entry depends on everything in it and on the entry before, not on the version of the format',
+  async (t) => {
+    const entry = someEntry({ index: 2, term: 3, time: 4, payload: 'p' })
+    const variants = [
+      { entry, chainBefore: chainStart },
+      { entry, chainBefore: '1'.repeat(32) },
+      { entry: someEntry({ index: 3, term: 3, time: 4, payload: 'p' }), chainBefore: chainStart },
+      { entry: someEntry({ index: 2, term: 4, time: 4, payload: 'p' }), chainBefore: chainStart },
+      { entry: someEntry({ index: 2, term: 3, time: 5, payload: 'p' }), chainBefore: chainStart },
+      { entry: someEntry({ index: 2, term: 3, time: 4, payload: 'q' }), chainBefore: chainStart },
+      { entry: someEntry({ index: 2, term: 3, time: 4, payload: '' }), chainBefore: chainStart },
+    ]
+    t.equal(new Set(variants.map((variant) => chainOf(encodeEntry(variant)))).size, variants.length)
+    const value = encodeEntry({ entry, chainBefore: chainStart })
+    const later = Buffer.from(value)
+    later[4] = formatVersion + 1
+    t.equal(chainOf(later), chainOf(value))
+  },
+)
 
 t.test('B126 bytes that are not a record of ours are refused, never misread and never a crash', async (t) => {
   const index = asIndex(5)
@@ -88,13 +121,13 @@ t.test('B126 bytes that are not a record of ours are refused, never misread and 
   const kinds: readonly { record: Buffer; decode: (bytes: Buffer) => unknown }[] = [
     {
       record: encodeEntry({ entry: someEntry({ index: 5 }), chainBefore: chainStart }),
-      decode: (bytes) => decodeEntry('here', index, bytes)
+      decode: (bytes) => decodeEntry('here', index, bytes),
     },
     { record: encodeHardState(hardState), decode: (bytes) => decodeHardState('here', bytes) },
     {
       record: encodeMeta({ meta: someMeta, firstIndex: asIndex(1), chainBefore: chainStart }),
-      decode: (bytes) => decodeMeta('here', bytes)
-    }
+      decode: (bytes) => decodeMeta('here', bytes),
+    },
   ]
   const refuses = (decode: (bytes: Buffer) => unknown, bytes: Buffer): void => {
     try {
@@ -116,15 +149,20 @@ t.test('B126 bytes that are not a record of ours are refused, never misread and 
     for (let length = 5; length < 40; length++) refuses(decode, seal(Buffer.alloc(length, 0xff)))
   }
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => kinds.forEach(({ decode }) => refuses(decode, Buffer.from(bytes)))),
-    { numRuns: 1000 }
+    fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) =>
+      kinds.forEach(({ decode }) => refuses(decode, Buffer.from(bytes))),
+    ),
+    { numRuns: 1000 },
   )
   t.pass()
 })
 
 t.test('an intact entry under the key of another is damage; a record of a later version is not', async (t) => {
   const value = encodeEntry({ entry: someEntry({ index: 5 }), chainBefore: chainStart })
-  t.throws(() => decodeEntry('here', asIndex(6), value), { name: 'DamagedError', message: /entry 6 holds the entry of another index/ })
+  t.throws(() => decodeEntry('here', asIndex(6), value), {
+    name: 'DamagedError',
+    message: /entry 6 holds the entry of another index/,
+  })
   const later = Buffer.from(value)
   later[4] = formatVersion + 1
   later.writeUInt32BE(crc32(later.subarray(4)), 0)

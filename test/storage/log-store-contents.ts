@@ -3,7 +3,17 @@ import fc from 'fast-check'
 import type { Test } from 'tap'
 import { asIndex, asRun } from '../../src/ids.ts'
 import type { Entry } from '../../src/raft/entry.ts'
-import { comparable, type NewDisk, read, readWhole, someEntries, someEntry, someHardState, someMeta, write } from './builders.ts'
+import {
+  comparable,
+  type NewDisk,
+  read,
+  readWhole,
+  someEntries,
+  someEntry,
+  someHardState,
+  someMeta,
+  write,
+} from './builders.ts'
 
 export function testReopening(t: Test, newDisk: NewDisk): void {
   t.test('a new store is empty, and still is when it is opened again', async (t) => {
@@ -33,8 +43,8 @@ export function testReopening(t: Test, newDisk: NewDisk): void {
       lastTime: 50,
       spans: [
         { term: 2, firstIndex: 1 },
-        { term: 3, firstIndex: 4 }
-      ]
+        { term: 3, firstIndex: 4 },
+      ],
     })
     const expected = [...someEntries({ from: 1, to: 3, term: 2 }), ...someEntries({ from: 4, to: 5, term: 3 })]
     t.same((await readWhole(reopened)).entries, expected.map(comparable))
@@ -92,7 +102,10 @@ export function testTruncation(t: Test, newDisk: NewDisk): void {
     const store = await open()
     await write(store, { meta: someMeta, hardState: someHardState(9), entries: someEntries({ from: 1, to: 5 }) })
     await write(store, { truncateFrom: asIndex(1), entries: someEntries({ from: 1, to: 2, term: 9 }) })
-    t.same((await read(store, { from: 1, to: 2 })).map(comparable), someEntries({ from: 1, to: 2, term: 9 }).map(comparable))
+    t.same(
+      (await read(store, { from: 1, to: 2 })).map(comparable),
+      someEntries({ from: 1, to: 2, term: 9 }).map(comparable),
+    )
     await write(store, { truncateFrom: asIndex(1) })
     await store.close()
     const reopened = await open()
@@ -104,8 +117,16 @@ export function testTruncation(t: Test, newDisk: NewDisk): void {
     const open = newDisk(t)
     const store = await open()
     const old = someEntry({ index: 3, term: 5 })
-    await write(store, { meta: someMeta, hardState: someHardState(5), entries: [...someEntries({ from: 1, to: 2 }), old] })
-    await write(store, { hardState: someHardState(6), truncateFrom: asIndex(3), entries: [someEntry({ index: 3, term: 6 })] })
+    await write(store, {
+      meta: someMeta,
+      hardState: someHardState(5),
+      entries: [...someEntries({ from: 1, to: 2 }), old],
+    })
+    await write(store, {
+      hardState: someHardState(6),
+      truncateFrom: asIndex(3),
+      entries: [someEntry({ index: 3, term: 6 })],
+    })
     await write(store, { hardState: someHardState(7), truncateFrom: asIndex(3), entries: [old] })
     await write(store, { entries: [someEntry({ index: 4, term: 7 })] })
     await store.close()
@@ -116,8 +137,8 @@ export function testTruncation(t: Test, newDisk: NewDisk): void {
       [
         [1, 1],
         [5, 3],
-        [7, 4]
-      ]
+        [7, 4],
+      ],
     )
     await reopened.close()
   })
@@ -136,14 +157,16 @@ export function testExtremes(t: Test, newDisk: NewDisk): void {
     const open = newDisk(t)
     const store = await open()
     const big = new Uint8Array(3 * 2 ** 20).map((_, offset) => offset % 251)
-    const entries = [new Uint8Array(0), big, new Uint8Array(0)].map((payload, offset) => someEntry({ index: offset + 1, payload }))
+    const entries = [new Uint8Array(0), big, new Uint8Array(0)].map((payload, offset) =>
+      someEntry({ index: offset + 1, payload }),
+    )
     await write(store, { meta: someMeta, hardState: someHardState(1), entries })
     await store.close()
     const reopened = await open()
     const found = await read(reopened, { from: 1, to: 3 })
     t.same(
       found.map((entry) => entry.payload.length),
-      [0, big.length, 0]
+      [0, big.length, 0],
     )
     t.ok(found[1] !== undefined && Buffer.compare(found[1].payload, big) === 0)
     await reopened.close()
@@ -155,12 +178,22 @@ export function testExtremes(t: Test, newDisk: NewDisk): void {
     const open = newDisk(t, { firstIndex: first })
     const store = await open()
     t.match(store.stored, { firstIndex: first, lastIndex: first - 1 })
-    const entries = Array.from({ length: 8 }, (_, offset) => someEntry({ index: first + offset, term: largest - 8 + offset, time: largest - 8 + offset }))
+    const entries = Array.from({ length: 8 }, (_, offset) =>
+      someEntry({ index: first + offset, term: largest - 8 + offset, time: largest - 8 + offset }),
+    )
     await write(store, { meta: someMeta, hardState: someHardState(largest), entries })
-    await write(store, { truncateFrom: asIndex(first + 6), entries: [someEntry({ index: first + 6, term: largest, time: largest })] })
+    await write(store, {
+      truncateFrom: asIndex(first + 6),
+      entries: [someEntry({ index: first + 6, term: largest, time: largest })],
+    })
     await store.close()
     const reopened = await open()
-    t.match(reopened.stored, { firstIndex: first, lastIndex: first + 6, lastTime: largest, hardState: { currentTerm: largest } })
+    t.match(reopened.stored, {
+      firstIndex: first,
+      lastIndex: first + 6,
+      lastTime: largest,
+      hardState: { currentTerm: largest },
+    })
     t.equal(reopened.stored.spans.length, 7)
     t.same((await readWhole(reopened)).entries.slice(0, 6), entries.slice(0, 6).map(comparable))
     await reopened.close()
@@ -189,7 +222,7 @@ export function testAgainstModel(t: Test, newDisk: NewDisk): void {
   t.test('after any appends, truncations and openings the log is what the writes say', async (t) => {
     const batches: fc.Arbitrary<ModelBatch[]> = fc.array(
       fc.record({ keep: fc.nat({ max: 100 }), append: fc.nat({ max: 4 }), reopen: fc.boolean() }),
-      { minLength: 1, maxLength: 8 }
+      { minLength: 1, maxLength: 8 },
     )
     await fc.assert(
       fc.asyncProperty(batches, async (batches) => {
@@ -200,7 +233,12 @@ export function testAgainstModel(t: Test, newDisk: NewDisk): void {
           const term = round + 1
           model = model.slice(0, keep)
           const entries = append === 0 ? [] : someEntries({ from: model.length + 1, to: model.length + append, term })
-          await write(store, { meta: round === 0 ? someMeta : null, hardState: someHardState(term), truncateFrom: asIndex(model.length + 1), entries })
+          await write(store, {
+            meta: round === 0 ? someMeta : null,
+            hardState: someHardState(term),
+            truncateFrom: asIndex(model.length + 1),
+            entries,
+          })
           model.push(...entries)
           if (reopen) {
             await store.close()
@@ -208,10 +246,11 @@ export function testAgainstModel(t: Test, newDisk: NewDisk): void {
             expectSame((await readWhole(store)).entries, model.map(comparable))
           }
         }
-        if (model.length > 0) expectSame((await read(store, { from: 1, to: model.length })).map(comparable), model.map(comparable))
+        if (model.length > 0)
+          expectSame((await read(store, { from: 1, to: model.length })).map(comparable), model.map(comparable))
         await store.close()
       }),
-      { numRuns: 20 }
+      { numRuns: 20 },
     )
     t.pass()
   })

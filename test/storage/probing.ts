@@ -49,8 +49,9 @@ export class Probe {
     const program = fileURLToPath(new URL('damage-probe.js', import.meta.url))
     // What LevelDB says when it aborts is no output of the test.
     const stdio: StdioOptions = ['ignore', 'ignore', 'ignore', 'ipc']
-    // A write over the limit then fails instead of ending the process with a signal.
-    const limit = `trap '' XFSZ; ulimit -f ${this.#fileKilobytesMax}; exec "$@"`
+    // A write over the limit then fails instead of ending the process with a signal: Node ignores it, unless something
+    // that is loaded before the program listens to all signals, as a test runner may do by this variable.
+    const limit = `unset NODE_OPTIONS; trap '' XFSZ; ulimit -f ${this.#fileKilobytesMax}; exec "$@"`
     this.#child =
       this.#fileKilobytesMax === null
         ? fork(program, { stdio })

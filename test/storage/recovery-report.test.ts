@@ -7,7 +7,8 @@ import { temporaryFolder } from './temporary-folder.ts'
 
 const recovered = '2026/11/23-17:00:00.000000 7f3711 Recovering log #3\n'
 const earlier = '2026/11/22-09:00:00.000000 7f3711 Recovering log #1\n'
-const dropped = '2026/11/23-17:00:00.000001 7f3711 (ignoring error) /log/000003.log: dropping 1287 bytes; Corruption: checksum mismatch\n'
+const dropped =
+  '2026/11/23-17:00:00.000001 7f3711 (ignoring error) /log/000003.log: dropping 1287 bytes; Corruption: checksum mismatch\n'
 /** A log file that could not be opened is skipped as a whole. */
 const skipped = '2026/11/23-17:00:00.000001 7f3711 Ignoring error IO error: /log/000003.log: Permission denied\n'
 
@@ -27,9 +28,15 @@ t.test('a report of a recovery without losses is none', async (t) => {
 
 t.test('a line that tells of something dropped is damage, before and after opening, in both files', async (t) => {
   for (const line of [dropped, skipped]) {
-    for (const files of [{ LOG: recovered + line, 'LOG.old': earlier }, { LOG: recovered, 'LOG.old': earlier + line }]) {
+    for (const files of [
+      { LOG: recovered + line, 'LOG.old': earlier },
+      { LOG: recovered, 'LOG.old': earlier + line },
+    ]) {
       const folder = folderWith(t, files)
-      const expected = { name: 'DamagedError', message: /recovery reported: 2026.*(dropping 1287 bytes|Permission denied)/ }
+      const expected = {
+        name: 'DamagedError',
+        message: /recovery reported: 2026.*(dropping 1287 bytes|Permission denied)/,
+      }
       await t.rejects(checkBeforeOpening(folder), expected)
       await t.rejects(checkAfterOpening(folder, ''), expected)
     }
@@ -43,6 +50,9 @@ t.test('the report of this opening may have been moved by a process that was loc
 
 t.test('without the report of this opening nobody knows what was dropped, and the start is refused', async (t) => {
   for (const files of [{ LOG: '', 'LOG.old': '' }, {}, { LOG: '', 'LOG.old': earlier }, { 'LOG.old': earlier }]) {
-    await t.rejects(checkAfterOpening(folderWith(t, files), earlier), { name: 'LockedError', message: /recovery is missing/ })
+    await t.rejects(checkAfterOpening(folderWith(t, files), earlier), {
+      name: 'LockedError',
+      message: /recovery is missing/,
+    })
   }
 })

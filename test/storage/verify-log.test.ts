@@ -5,7 +5,13 @@ import { asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import { entryKey, hardStateKey, metaKey } from '../../src/storage/keys.ts'
 import { createDatabase, openDatabase } from '../../src/storage/level-folder.ts'
-import { chainOf, chainStart, encodeEntry, encodeHardState, type StoredHardState } from '../../src/storage/log-record.ts'
+import {
+  chainOf,
+  chainStart,
+  encodeEntry,
+  encodeHardState,
+  type StoredHardState,
+} from '../../src/storage/log-record.ts'
 import { encodeMeta, type StoredMeta } from '../../src/storage/meta-record.ts'
 import { readEntries } from '../../src/storage/read-log.ts'
 import { toStoredLog, type VerifiedLog, verifyLog } from '../../src/storage/verify-log.ts'
@@ -27,7 +33,7 @@ const firstIndex = asIndex(1)
 async function withDatabase<Result>(
   t: Test,
   { entries = someEntries({ from: 1, to: 5, term: 2 }), hardState = {}, meta = {}, further = [] }: Contents,
-  use: (folder: string, database: Awaited<ReturnType<typeof openDatabase>>) => Promise<Result>
+  use: (folder: string, database: Awaited<ReturnType<typeof openDatabase>>) => Promise<Result>,
 ): Promise<Result> {
   const folder = join(temporaryFolder(t), 'log')
   await createDatabase(folder, () => Promise.resolve())
@@ -42,7 +48,8 @@ async function withDatabase<Result>(
     const lastIndex = asIndex((entries[0]?.index ?? 1) + entries.length - 1)
     const state = { currentTerm: asTerm(9), votedFor: asNodeId('n1'), lastIndex, chain, batches: 3 }
     if (hardState !== null) await database.put(hardStateKey, encodeHardState({ ...state, ...hardState }))
-    if (meta !== null) await database.put(metaKey, encodeMeta({ meta: someMeta, firstIndex, chainBefore: chainStart, ...meta }))
+    if (meta !== null)
+      await database.put(metaKey, encodeMeta({ meta: someMeta, firstIndex, chainBefore: chainStart, ...meta }))
     for (const [key, value] of further) await (value === null ? database.del(key) : database.put(key, value))
     return await use(folder, database)
   } finally {
@@ -55,7 +62,13 @@ const verify = (t: Test, contents: Contents): Promise<VerifiedLog> =>
 
 t.test('records that agree are a log', async (t) => {
   const stored = toStoredLog(await verify(t, {}))
-  t.match(stored, { firstIndex: 1, lastIndex: 5, lastTime: 50, spans: [{ term: 2, firstIndex: 1 }], hardState: { currentTerm: 9 } })
+  t.match(stored, {
+    firstIndex: 1,
+    lastIndex: 5,
+    lastTime: 50,
+    spans: [{ term: 2, firstIndex: 1 }],
+    hardState: { currentTerm: 9 },
+  })
 })
 
 t.test('a log that begins later starts with the chain that its meta record names', async (t) => {
@@ -63,31 +76,74 @@ t.test('a log that begins later starts with the chain that its meta record names
   const entries = someEntries({ from: 11, to: 13, term: 2 })
   const stored = toStoredLog(await verify(t, { entries, meta: { firstIndex: asIndex(11), chainBefore } }))
   t.match(stored, { firstIndex: 11, lastIndex: 13 })
-  const empty = await verify(t, { entries: [], hardState: { lastIndex: asIndex(10), chain: chainBefore }, meta: { firstIndex: asIndex(11), chainBefore } })
+  const empty = await verify(t, {
+    entries: [],
+    hardState: { lastIndex: asIndex(10), chain: chainBefore },
+    meta: { firstIndex: asIndex(11), chainBefore },
+  })
   t.match(toStoredLog(empty), { firstIndex: 11, lastIndex: 10 })
 })
 
-const replaced = encodeEntry({ entry: someEntry({ index: 3, term: 2, payload: 'another' }), chainBefore: 'cd'.repeat(16) })
+const replaced = encodeEntry({
+  entry: someEntry({ index: 3, term: 2, payload: 'another' }),
+  chainBefore: 'cd'.repeat(16),
+})
 const contradictions: readonly (readonly [what: string, found: RegExp, contents: Contents])[] = [
   ['an entry in the middle is missing', /after entry 2 comes 4/, { further: [[entryKey(asIndex(3)), null]] }],
   ['the first entry is missing', /after entry 0 comes 2/, { further: [[entryKey(asIndex(1)), null]] }],
   ['the last entry is missing', /ends at 4 in another way/, { further: [[entryKey(asIndex(5)), null]] }],
   ['the log begins before its first index', /after entry 2 comes 1/, { meta: { firstIndex: asIndex(3) } }],
   ['there is an entry too many', /ends at 5 in another way/, { hardState: { lastIndex: asIndex(4) } }],
-  ['an intact entry is not the one that was written there', /entry 3 does not follow/, { further: [[entryKey(asIndex(3)), replaced]] }],
-  ['the chain does not start where it should', /entry 1 does not follow/, { further: [[metaKey, encodeMeta({ meta: someMeta, firstIndex, chainBefore: '1'.repeat(32) })]] }],
-  ['the last entry is another than the hard state names', /ends at 5 in another way/, { hardState: { chain: '1'.repeat(32) } }],
-  ['a term decreases', /entry 2 has term 1 after 2/, { entries: [someEntry({ index: 1, term: 2 }), someEntry({ index: 2, term: 1 })] }],
-  ['a time decreases', /entry 2 has time 9 after 10/, { entries: [someEntry({ index: 1, time: 10 }), someEntry({ index: 2, time: 9 })] }],
-  ['the current term is below that of the last entry', /current term 1 is below/, { hardState: { currentTerm: asTerm(1) } }],
+  [
+    'an intact entry is not the one that was written there',
+    /entry 3 does not follow/,
+    { further: [[entryKey(asIndex(3)), replaced]] },
+  ],
+  [
+    'the chain does not start where it should',
+    /entry 1 does not follow/,
+    { further: [[metaKey, encodeMeta({ meta: someMeta, firstIndex, chainBefore: '1'.repeat(32) })]] },
+  ],
+  [
+    'the last entry is another than the hard state names',
+    /ends at 5 in another way/,
+    { hardState: { chain: '1'.repeat(32) } },
+  ],
+  [
+    'a term decreases',
+    /entry 2 has term 1 after 2/,
+    { entries: [someEntry({ index: 1, term: 2 }), someEntry({ index: 2, term: 1 })] },
+  ],
+  [
+    'a time decreases',
+    /entry 2 has time 9 after 10/,
+    { entries: [someEntry({ index: 1, time: 10 }), someEntry({ index: 2, time: 9 })] },
+  ],
+  [
+    'the current term is below that of the last entry',
+    /current term 1 is below/,
+    { hardState: { currentTerm: asTerm(1) } },
+  ],
   ['entries without a meta record', /no meta record/, { meta: null }],
   ['a hard state without a meta record', /no meta record/, { entries: [], meta: null }],
   ['entries without anything else', /no meta record/, { meta: null, hardState: null }],
   ['entries without a hard state', /no hard state/, { hardState: null }],
   ['a meta record without a hard state', /no hard state/, { entries: [], hardState: null }],
-  ['a record of nobody among the entries', /none of ours, under the key 6500/, { further: [[Buffer.from('6500', 'hex'), replaced]] }],
-  ['a record of nobody before the entries', /none of ours, under the key 41/, { further: [[Buffer.from('A'), replaced]] }],
-  ['a record of nobody behind the entries', /none of ours, under the key 7a/, { further: [[Buffer.from('z'), replaced]] }]
+  [
+    'a record of nobody among the entries',
+    /none of ours, under the key 6500/,
+    { further: [[Buffer.from('6500', 'hex'), replaced]] },
+  ],
+  [
+    'a record of nobody before the entries',
+    /none of ours, under the key 41/,
+    { further: [[Buffer.from('A'), replaced]] },
+  ],
+  [
+    'a record of nobody behind the entries',
+    /none of ours, under the key 7a/,
+    { further: [[Buffer.from('z'), replaced]] },
+  ],
 ]
 
 for (const [what, message, contents] of contradictions) {
@@ -99,14 +155,16 @@ for (const [what, message, contents] of contradictions) {
 t.test('a read verifies what it reads once more', async (t) => {
   const range = { from: asIndex(2), to: asIndex(4), bytesMax: 1000 }
   const readOf = (contents: Contents): Promise<object[]> =>
-    withDatabase(t, contents, async (folder, database) => (await readEntries(folder, database, range)).map(({ entry }) => comparable(entry)))
+    withDatabase(t, contents, async (folder, database) =>
+      (await readEntries(folder, database, range)).map(({ entry }) => comparable(entry)),
+    )
   t.same(await readOf({}), someEntries({ from: 2, to: 4, term: 2 }).map(comparable))
   const damages: readonly (readonly [index: number, value: Buffer | null, message: RegExp])[] = [
     [2, null, /entry 2 is missing/],
     [3, null, /entry 3 is missing/],
     [4, null, /entry 4 is missing/],
     [3, replaced, /entry 3 does not follow/],
-    [3, Buffer.from(replaced).fill(0, 50, 51), /entry 3 has a wrong checksum/]
+    [3, Buffer.from(replaced).fill(0, 50, 51), /entry 3 has a wrong checksum/],
   ]
   for (const [index, value, message] of damages) {
     await t.rejects(readOf({ further: [[entryKey(asIndex(index)), value]] }), { name: 'DamagedError', message })
