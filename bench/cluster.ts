@@ -163,7 +163,9 @@ async function costsOf({ http, process }: Node): Promise<Costs> {
 /** User and system time as Linux counts it, all threads; 0 where there is no /proc. */
 export function cpuSecondsOf(pid: number | undefined): number {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
     const ticksPerSecond = 100
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
   } catch {

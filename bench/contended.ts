@@ -46,7 +46,10 @@ async function runWaiter(
   const lock = '/v1/locks/bench%2Fcontended'
   for (let round = 0; shared.running; round++) {
     const requestId = `bench-${process.pid}-waiter-${number}-${round}-${Math.floor(performance.now())}`
-    const granted = await connection.post(`${lock}/acquire`, `{"requestId":"${requestId}","ttlMs":30000,"waitMs":60000}`)
+    const granted = await connection.post(
+      `${lock}/acquire`,
+      `{"requestId":"${requestId}","ttlMs":30000,"waitMs":60000}`,
+    )
     const token = /"token":(\d+)/.exec(granted.body)?.[1]
     if (granted.status !== 200 || token === undefined) throw new Error(`acquire: ${granted.status} ${granted.body}`)
     const now = performance.now()

@@ -11,7 +11,11 @@ export interface FailoverResult {
   readonly outagesMs: readonly number[]
 }
 
-export async function measureFailover(signal: FailoverResult['signal'], trials: number, clients: number): Promise<FailoverResult> {
+export async function measureFailover(
+  signal: FailoverResult['signal'],
+  trials: number,
+  clients: number,
+): Promise<FailoverResult> {
   await using cluster = await BenchCluster.start(3)
   const outagesMs: number[] = []
   for (let trial = 0; trial < trials; trial++) outagesMs.push(await measureOne(cluster, signal, { trial, clients }))

@@ -35,19 +35,22 @@ async function runRound(seconds: number): Promise<void> {
   if (isWanted('bare Fastify')) {
     const bare = await measureBare(64, Math.min(3, seconds))
     gathering.add('bare Fastify, C = 64', {
-      'requests': [bare.requestsPerSecond, '/s'],
+      requests: [bare.requestsPerSecond, '/s'],
       'CPU of the server per request': [bare.serverCpuMicros, 'us'],
     })
   }
   await using cluster = await BenchCluster.start(3)
   const leader = await cluster.leader()
   for (const clients of [1, 16, 64, 256]) {
-    for (const [where, nodes] of [['through the leader', [leader]], ['spread over all nodes', cluster.nodes]] as const) {
+    for (const [where, nodes] of [
+      ['through the leader', [leader]],
+      ['spread over all nodes', cluster.nodes],
+    ] as const) {
       const load = `pairs, C = ${clients}, ${where}`
       if (!isWanted(load)) continue
       const result = await measurePairs(cluster, { nodes, clients, seconds, warmUpSeconds: 2 })
       gathering.add(load, {
-        'pairs': [result.pairsPerSecond, '/s'],
+        pairs: [result.pairsPerSecond, '/s'],
         'pair, p50': [result.p50Ms, 'ms'],
         'pair, p99': [result.p99Ms, 'ms'],
         'CPU of all nodes per pair': [result.nodeCpuMicros, 'us'],
@@ -57,7 +60,10 @@ async function runRound(seconds: number): Promise<void> {
       })
     }
   }
-  for (const [where, nodes] of [['through the leader', [leader]], ['spread over all nodes', cluster.nodes]] as const) {
+  for (const [where, nodes] of [
+    ['through the leader', [leader]],
+    ['spread over all nodes', cluster.nodes],
+  ] as const) {
     const load = `one lock, 64 waiters, ${where}`
     if (!isWanted(load)) continue
     const result = await measureContended({ nodes, waiters: 64, seconds, warmUpSeconds: 2 })
@@ -72,6 +78,7 @@ async function runRound(seconds: number): Promise<void> {
 async function runFailover(trials: number): Promise<void> {
   for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
     const { outagesMs } = await measureFailover(signal, trials, 16)
-    for (const outageMs of outagesMs) gathering.add(`${signal} of the leader, 16 clients at the others`, { 'to the next grant': [outageMs, 'ms'] })
+    for (const outageMs of outagesMs)
+      gathering.add(`${signal} of the leader, 16 clients at the others`, { 'to the next grant': [outageMs, 'ms'] })
   }
 }

@@ -48,9 +48,14 @@ export function print(report: Report, earlier: Report | null): void {
     if (figure.load !== load) console.log(`\n${(load = figure.load)}`)
     const { median, min, max } = figure.spread
     const before = earlier?.figures.find((other) => other.load === load && other.figure === figure.figure)
-    const change = before === undefined ? '' : `   ${percentChange(before.spread.median, median)} from ${format(before.spread.median)}`
+    const change =
+      before === undefined
+        ? ''
+        : `   ${percentChange(before.spread.median, median)} from ${format(before.spread.median)}`
     const range = `(${format(min)} .. ${format(max)})`
-    console.log(`  ${figure.figure.padEnd(34)} ${format(median).padStart(9)} ${figure.unit.padEnd(6)} ${range}${change}`)
+    console.log(
+      `  ${figure.figure.padEnd(34)} ${format(median).padStart(9)} ${figure.unit.padEnd(6)} ${range}${change}`,
+    )
   }
 }
 

@@ -25,7 +25,15 @@ const reach: Readonly<Record<string, Reach>> = {
   'src/codec': { values: ['src/ids.ts', 'src/assert.ts'], types: ['src/raft', 'src/lockfsm'] },
   'src/storage': { values: ['src/ids.ts', 'src/assert.ts', 'src/codec'], types: ['src/raft', 'src/lockfsm'] },
   'src/node': {
-    values: ['src/ids.ts', 'src/assert.ts', 'src/codec', 'src/config.ts', 'src/raft', 'src/lockfsm', 'src/storage/identity.ts'],
+    values: [
+      'src/ids.ts',
+      'src/assert.ts',
+      'src/codec',
+      'src/config.ts',
+      'src/raft',
+      'src/lockfsm',
+      'src/storage/identity.ts',
+    ],
     types: ['src/storage/log-store.ts', 'src/storage/founding-store.ts'],
   },
   'src/http': {
@@ -78,9 +86,15 @@ t.test('nothing names a machine, a registry or a person’s folder', async (t) =
 })
 
 t.test('the linter and the formatter have nothing to say', async (t) => {
-  const lint = spawnSync('node_modules/.bin/oxlint', ['--type-aware', '--deny-warnings'], { cwd: root, encoding: 'utf8' })
+  const lint = spawnSync('node_modules/.bin/oxlint', ['--type-aware', '--deny-warnings'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
   t.equal(lint.status, 0, `npm run lint: ${lint.stdout.split('\n').slice(-4).join(' ')}`)
-  const format = spawnSync('node_modules/.bin/oxfmt', ['--check', 'src', 'test', 'bench', 'scripts'], { cwd: root, encoding: 'utf8' })
+  const format = spawnSync('node_modules/.bin/oxfmt', ['--check', 'src', 'test', 'bench', 'scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
   t.equal(format.status, 0, 'npm run format has something to do')
 })
 

@@ -74,7 +74,14 @@ function fieldsOf(command: Command): readonly unknown[] {
     case 'cancelRequest':
       return [command.lock, command.session, command.requestId]
     case 'withdraw':
-      return [command.attempts.map(({ of, session, requestId, number }) => [of === 'openSession', session, requestId, number])]
+      return [
+        command.attempts.map(({ of, session, requestId, number }) => [
+          of === 'openSession',
+          session,
+          requestId,
+          number,
+        ]),
+      ]
     default:
       return unreachable(command)
   }

@@ -80,8 +80,15 @@ function takeBody(tag: number, reader: Reader): Message {
     case tags.requestVoteResponse:
       return { kind: 'requestVoteResponse', term, granted: reader.flag() }
     case tags.appendEntries: {
-      const [prevLogIndex, prevLogTerm, leaderCommit, round] = [index(), asTerm(reader.count()), index(), reader.count()]
-      const entries = reader.rows(entriesMax).map((row, position) => takeEntry(row, asIndex(prevLogIndex + 1 + position)))
+      const [prevLogIndex, prevLogTerm, leaderCommit, round] = [
+        index(),
+        asTerm(reader.count()),
+        index(),
+        reader.count(),
+      ]
+      const entries = reader
+        .rows(entriesMax)
+        .map((row, position) => takeEntry(row, asIndex(prevLogIndex + 1 + position)))
       return { kind: 'appendEntries', term, prevLogIndex, prevLogTerm, leaderCommit, round, entries }
     }
     case tags.appendAccepted:

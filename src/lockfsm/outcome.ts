@@ -123,7 +123,12 @@ export type Refusal =
       readonly holders: readonly HolderView[]
       readonly queueLength: number
     }
-  | { readonly code: 'already_released'; readonly requestId: RequestId; readonly token: Token; readonly endedBy: EndedBy }
+  | {
+      readonly code: 'already_released'
+      readonly requestId: RequestId
+      readonly token: Token
+      readonly endedBy: EndedBy
+    }
   | { readonly code: 'request_cancelled'; readonly requestId: RequestId }
   | { readonly code: 'request_mismatch'; readonly requestId: RequestId; readonly field: string }
   | { readonly code: 'held_by_session'; readonly session: SessionId }

@@ -114,7 +114,8 @@ export class Core {
     this.#store.read({ from, to, bytesMax }, (error, entries) => {
       if (error === null) this.receive({ kind: 'entriesLoaded', load, entries })
       else {
-        const advice = 'The disk holds something else than what was written: wipe it and let the node rejoin as a new one.'
+        const advice =
+          'The disk holds something else than what was written: wipe it and let the node rejoin as a new one.'
         this.#host.fatal({ code: 'damaged', message: `reading the log: ${error.message}`, advice })
       }
     })

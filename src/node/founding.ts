@@ -23,7 +23,9 @@ export interface FoundingSetup {
 }
 
 /** What the node must do next: store the record, or store that every member has stored it. */
-export type FoundingDuty = { readonly kind: 'storeRecord'; readonly record: FoundingRecord } | { readonly kind: 'storeFounded' }
+export type FoundingDuty =
+  | { readonly kind: 'storeRecord'; readonly record: FoundingRecord }
+  | { readonly kind: 'storeFounded' }
 
 /** The part of what a member says of itself that changes during a founding. */
 export type FoundingStage = Pick<FoundingView, 'clusterId' | 'founded'>
@@ -120,13 +122,16 @@ export class Founding {
     const { self, members, limits } = this.#setup
     const identified = members.map((id) => ({
       id,
-      incarnation: id === self ? this.#setup.incarnation : (this.#heard.get(id)?.incarnation ?? this.#setup.incarnation),
+      incarnation:
+        id === self ? this.#setup.incarnation : (this.#heard.get(id)?.incarnation ?? this.#setup.incarnation),
     }))
     // Configurations may differ; those of the first member count for all.
     const [first] = members
     const firstLimits = first === undefined || first === self ? limits : (this.#heard.get(first)?.view.limits ?? limits)
     const sorted = Object.fromEntries(Object.entries(firstLimits).sort(([a], [b]) => (a < b ? -1 : 1)))
-    const digest = createHash('sha256').update(JSON.stringify([identified, sorted])).digest('hex')
+    const digest = createHash('sha256')
+      .update(JSON.stringify([identified, sorted]))
+      .digest('hex')
     return { clusterId: asClusterId(digest.slice(0, 32)), members: identified, limits: sorted }
   }
 }

@@ -91,7 +91,8 @@ export class FrameReader {
         if (this.#headerFill < headerBytes) return null
         this.#headerFill = 0
         const length = this.#header.readUInt32BE(0)
-        if (length === 0 || length > this.#frameBytesMax) return `a frame of ${length} bytes, at most ${this.#frameBytesMax} are allowed`
+        if (length === 0 || length > this.#frameBytesMax)
+          return `a frame of ${length} bytes, at most ${this.#frameBytesMax} are allowed`
         this.#expected = { length, crc: this.#header.readUInt32BE(4) }
       }
       const { length, crc } = this.#expected

@@ -118,7 +118,14 @@ export class HoldfastNode {
     if (record === null || this.replica !== null) return
     const { self, members } = this.setup
     const stored = store.stored
-    const raft = createRaft({ self, members, options: this.setup.raft, random: () => host.random(), now: host.now(), stored })
+    const raft = createRaft({
+      self,
+      members,
+      options: this.setup.raft,
+      random: () => host.random(),
+      now: host.now(),
+      stored,
+    })
     // The limits of the founding count, whatever this process was configured with.
     const lock = createState({ ...this.setup.limits, ...record.limits })
     const parts = { self, run: this.#meta.run, host, store, disk: this.#disk, peers: this.peers, raft, lock }
@@ -186,7 +193,14 @@ export class HoldfastNode {
 
   #introduce(): Introduction {
     const { node, incarnation, run } = this.#meta
-    return { version: protocolVersion, node, incarnation, run, httpUrl: this.setup.httpUrl, founding: this.#founding.view() }
+    return {
+      version: protocolVersion,
+      node,
+      incarnation,
+      run,
+      httpUrl: this.setup.httpUrl,
+      founding: this.#founding.view(),
+    }
   }
 
   #judge(peer: Introduction): RejectReason | null {
@@ -218,7 +232,8 @@ export class HoldfastNode {
       this.#parts.host.fatal({
         code: 'old_run',
         message: `${peer} has met a later run of disk ${incarnation} than ${this.#meta.run}`,
-        advice: 'Another process uses a copy of this data, or the data is an old copy. Stop the other, or wipe this one.',
+        advice:
+          'Another process uses a copy of this data, or the data is an old copy. Stop the other, or wipe this one.',
       })
     }
   }

@@ -90,12 +90,12 @@ export class Replica {
     this.#renewals = new Renewals(this.#commands)
     this.#withdrawals = new Withdrawals(this.#commands, ({ number }) => this.#commands.forget(number))
     this.#intake = new Intake((node, sending, reason, numbers) =>
-      this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers })
+      this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers }),
     )
     this.leading = new Leading({ core: this.core, intake: this.#intake, lock: parts.lock, commands: this.#commands })
     // Far from the ids of other runs of this node: an answer to one of theirs must not be taken for ours (B71).
     this.#reads = new ReadRounds(Math.floor(parts.host.random() * 2 ** 48), (id) =>
-      this.core.step({ kind: 'read', id, now: this.core.raft.now })
+      this.core.step({ kind: 'read', id, now: this.core.raft.now }),
     )
     this.#transfers = new Transfers(parts.self)
     this.calls = new Calls({
@@ -278,7 +278,7 @@ export class Replica {
     const next = this.#commands.nextSending(this.readiness().ready)
     if (next === null) return
     if (leader === self) return this.#takeIn(self, next)
-    for (let start = 0; start < next.commands.length; ) {
+    for (let start = 0; start < next.commands.length;) {
       let [end, bytes] = [start, 0]
       while (end < next.commands.length && (end === start || bytes < forwardBytesMax)) {
         bytes += next.commands[end++]?.length ?? 0
@@ -353,7 +353,11 @@ export class Replica {
     if (view === null || view.state !== 'waiting') return { kind: 'unknown' }
     const { sequence, position, queueLength } = view
     const index = this.#appliedIndex
-    return { kind: 'outcome', index, result: { kind: 'stillWaiting', lock, session, requestId, sequence, position, queueLength } }
+    return {
+      kind: 'outcome',
+      index,
+      result: { kind: 'stillWaiting', lock, session, requestId, sequence, position, queueLength },
+    }
   }
 
   /** First command of this run: nobody answers for the attempts of earlier ones any more. */

@@ -72,7 +72,11 @@ class NodeTcpWire implements TcpWire {
     const address = this.#options.peers.get(peer)
     assert(address !== undefined, `no address is known for ${peer}`)
     const socket = connect({ ...address, noDelay: true })
-    const link = new TcpLink(socket, { remote: `${peer} at ${address.host}:${address.port}`, isOpen: false, options: this.#options })
+    const link = new TcpLink(socket, {
+      remote: `${peer} at ${address.host}:${address.port}`,
+      isOpen: false,
+      options: this.#options,
+    })
     this.#start(link, handlers)
     if (this.#closing !== null) link.close()
     return link
@@ -98,7 +102,11 @@ class NodeTcpWire implements TcpWire {
       socket.destroy()
       return
     }
-    const link = new TcpLink(socket, { remote: `${socket.remoteAddress}:${socket.remotePort}`, isOpen: true, options: this.#options })
+    const link = new TcpLink(socket, {
+      remote: `${socket.remoteAddress}:${socket.remotePort}`,
+      isOpen: true,
+      options: this.#options,
+    })
     this.#start(link, this.#accept(link))
   }
 
@@ -144,14 +152,20 @@ class TcpLink implements Link {
   }
 
   send(frame: Uint8Array): void {
-    assert(frame.length <= this.#options.frameBytesMax, `a frame of ${frame.length} bytes, which the other end would refuse`)
+    assert(
+      frame.length <= this.#options.frameBytesMax,
+      `a frame of ${frame.length} bytes, which the other end would refuse`,
+    )
     if (this.#reason !== null) return
     this.#writer.add(frame)
     if (this.queuedBytes > this.#options.queueBytesMax) {
       // What the kernel takes at once is not waiting.
       this.#flush()
       if (this.queuedBytes > this.#options.queueBytesMax) {
-        this.#abort({ why: 'local', detail: `${this.queuedBytes} bytes are waiting to leave, more than ${this.#options.queueBytesMax}` })
+        this.#abort({
+          why: 'local',
+          detail: `${this.queuedBytes} bytes are waiting to leave, more than ${this.#options.queueBytesMax}`,
+        })
         return
       }
     }
@@ -176,7 +190,9 @@ class TcpLink implements Link {
   start(handlers: LinkHandlers): void {
     const socket = this.#socket
     if (!this.#isOpen) {
-      this.#setTimer(() => this.#abort({ why: 'unreachable', detail: `no answer within ${this.#options.dialTimeoutMs} ms` }))
+      this.#setTimer(() =>
+        this.#abort({ why: 'unreachable', detail: `no answer within ${this.#options.dialTimeoutMs} ms` }),
+      )
     }
     socket.on('connect', () => {
       if (this.#reason !== null) return

@@ -37,7 +37,9 @@ export function judgeDatabaseError(folder: string, error: unknown): unknown {
   if (!(cause instanceof Error)) return error
   const code = 'code' in cause ? cause.code : undefined
   if (code === 'LEVEL_LOCKED') {
-    return new LockedError(`${folder} is in use: another Holdfast process has it open. Two processes cannot share a data folder`)
+    return new LockedError(
+      `${folder} is in use: another Holdfast process has it open. Two processes cannot share a data folder`,
+    )
   }
   const isUnreadable = /Input\/output error|No such file|does not exist|Invalid argument/.test(cause.message)
   if (code === 'LEVEL_CORRUPTION' || isUnreadable) return damaged(folder, cause.message, error)

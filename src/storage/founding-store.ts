@@ -69,7 +69,7 @@ export class FoundingFile implements FoundingStore {
     // nextTick takes `done` out of the promise: what it throws is then an uncaught exception like any other.
     written.then(
       () => process.nextTick(done, null),
-      (error: unknown) => process.nextTick(done, error instanceof Error ? error : new Error(String(error)))
+      (error: unknown) => process.nextTick(done, error instanceof Error ? error : new Error(String(error))),
     )
   }
 }

@@ -26,12 +26,16 @@ export function judgeDisk(folder: string, log: StoredLog, record: FoundingRecord
   }
   if (record === null) {
     if (hasVotedOrStored) throw damaged(folder, 'the log has a term or entries, but the founding file is missing')
-    if (meta.founded) throw damaged(folder, 'the log says that the cluster is founded, but the founding file is missing')
+    if (meta.founded)
+      throw damaged(folder, 'the log says that the cluster is founded, but the founding file is missing')
     return { kind: 'founding', meta, record }
   }
   const own = record.members.find((member) => member.id === meta.node)
   if (own?.incarnation !== meta.incarnation) {
-    throw damaged(folder, `the founding file is not of this disk, which is ${meta.node} in incarnation ${meta.incarnation}`)
+    throw damaged(
+      folder,
+      `the founding file is not of this disk, which is ${meta.node} in incarnation ${meta.incarnation}`,
+    )
   }
   if (meta.founded) return { kind: 'founded', meta, record }
   // Nobody votes or stores an entry before all are known to have stored the record, and that knowledge is stored first.

@@ -62,7 +62,7 @@ export async function openDatabase(folder: string, options: DatabaseOptions): Pr
     compression: false,
     writeBufferSize: options.writeBufferBytes,
     // Entries are read once, in order, when a follower is behind: there is nothing to gain from a larger cache.
-    cacheSize: 1024 * 1024
+    cacheSize: 1024 * 1024,
   })
   try {
     await database.open()

@@ -116,7 +116,7 @@ class LevelLogStore implements LogStore {
         this.#writing = null
         this.#failure = asError(error)
         process.nextTick(done, this.#failure)
-      }
+      },
     )
   }
 
@@ -127,11 +127,19 @@ class LevelLogStore implements LogStore {
       return
     }
     const { from, to } = range
-    assert(this.#start.index < from && from <= to, `a read of entries ${from} to ${to} of a log from ${this.#start.index + 1}`)
+    assert(
+      this.#start.index < from && from <= to,
+      `a read of entries ${from} to ${to} of a log from ${this.#start.index + 1}`,
+    )
     assert(to <= this.#readableIndex, `a read up to entry ${to} while only ${this.#readableIndex} is durable`)
     const reading = readEntries(this.#folder, this.#database, range).then(
-      (found) => process.nextTick(done, null, found.map(({ entry }) => entry)),
-      (error: unknown) => process.nextTick(done, asError(error), [])
+      (found) =>
+        process.nextTick(
+          done,
+          null,
+          found.map(({ entry }) => entry),
+        ),
+      (error: unknown) => process.nextTick(done, asError(error), []),
     )
     this.#reading.add(reading)
     void reading.finally(() => this.#reading.delete(reading))
@@ -178,7 +186,11 @@ class LevelLogStore implements LogStore {
     chained.put(hardStateKey, hardStateValue)
     let metaValue = this.#witness.meta
     if (batch.meta !== null) {
-      metaValue = encodeMeta({ meta: batch.meta, firstIndex: asIndex(this.#start.index + 1), chainBefore: this.#start.chain })
+      metaValue = encodeMeta({
+        meta: batch.meta,
+        firstIndex: asIndex(this.#start.index + 1),
+        chainBefore: this.#start.chain,
+      })
       chained.put(metaKey, metaValue)
     }
     this.#hardState = hardState

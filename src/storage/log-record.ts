@@ -73,8 +73,8 @@ export function decodeEntry(where: string, index: Index, value: Buffer): StoredE
       index,
       term: asTerm(readNumber(where, what, value, termAt)),
       time: asClusterTime(readNumber(where, what, value, thirdAt)),
-      payload: value.subarray(headerBytes)
-    }
+      payload: value.subarray(headerBytes),
+    },
   }
 }
 
@@ -99,7 +99,7 @@ export function decodeHardState(where: string, value: Buffer): StoredHardState {
     votedFor: vote === '' ? null : asNodeId(vote),
     lastIndex: asIndex(readNumber(where, what, value, indexAt)),
     chain: value.toString('hex', chainAt, numbersAt),
-    batches: readNumber(where, what, value, thirdAt)
+    batches: readNumber(where, what, value, thirdAt),
   }
 }
 

@@ -50,7 +50,10 @@ export interface LogStore {
    * Reads entries `from..to`, both included, that are durable; stops early, after at least one, when their payloads
    * pass `bytesMax`. Calls `done` once, later. A damaged or missing entry is a DamagedError.
    */
-  read(range: { from: Index; to: Index; bytesMax: number }, done: (error: Error | null, entries: readonly Entry[]) => void): void
+  read(
+    range: { from: Index; to: Index; bytesMax: number },
+    done: (error: Error | null, entries: readonly Entry[]) => void,
+  ): void
   /** Waits for the write in flight, then frees the folder. */
   close(): Promise<void>
 }

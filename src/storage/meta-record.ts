@@ -30,6 +30,7 @@ export function decodeMeta(where: string, value: Buffer): StoredMeta {
   const incarnation = toIncarnation(fields['incarnation'])
   const { run, founded, firstIndex, chainBefore } = fields
   const isWhole = isCount(run) && typeof founded === 'boolean' && isCount(firstIndex) && typeof chainBefore === 'string'
-  if (node === null || incarnation === null || !isWhole) throw damaged(where, `${what} lacks a field or has one of a wrong type`)
+  if (node === null || incarnation === null || !isWhole)
+    throw damaged(where, `${what} lacks a field or has one of a wrong type`)
   return { meta: { node, incarnation, run: asRun(run), founded }, firstIndex: asIndex(firstIndex), chainBefore }
 }

@@ -55,7 +55,7 @@ export async function readEntries(folder: string, database: Database, range: Ent
     gte: entryKey(from),
     lte: entryKey(to),
     fillCache: false,
-    highWaterMarkBytes: Math.min(bytesMax, chunkBytes)
+    highWaterMarkBytes: Math.min(bytesMax, chunkBytes),
   })
   try {
     for (;;) {

@@ -21,7 +21,7 @@ export async function checkBeforeOpening(folder: string): Promise<string> {
   for (const [name, isThere] of [
     ['CURRENT', names.includes('CURRENT')],
     ['MANIFEST', names.some((name) => name.startsWith('MANIFEST-'))],
-    ['.log', names.some((name) => name.endsWith('.log'))]
+    ['.log', names.some((name) => name.endsWith('.log'))],
   ] as const) {
     if (!isThere) throw damaged(folder, `the database's ${name} file is missing`)
   }
@@ -42,7 +42,7 @@ export async function checkAfterOpening(folder: string, last: string): Promise<v
   if (recoveredSomething.test(newest) || (older !== last && recoveredSomething.test(older))) return
   throw new LockedError(
     `${folder}: the report of the database's recovery is missing. Either other processes try to open this folder at the ` +
-      'same time or its file LOG cannot be written; see to it that neither is so and start again'
+      'same time or its file LOG cannot be written; see to it that neither is so and start again',
   )
 }
 

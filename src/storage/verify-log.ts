@@ -35,7 +35,10 @@ export async function verifyLog(folder: string, database: Database, firstOfNew: 
   }
   if (meta !== null && values.hardState === null) throw damaged(folder, 'there is a meta record, but no hard state')
   if (hardState.lastIndex !== tip.index || hardState.chain !== tip.chain) {
-    throw damaged(folder, `the log ends at ${tip.index} in another way than the hard state says, which ends it at ${hardState.lastIndex}`)
+    throw damaged(
+      folder,
+      `the log ends at ${tip.index} in another way than the hard state says, which ends it at ${hardState.lastIndex}`,
+    )
   }
   if (hardState.currentTerm < tip.term) {
     throw damaged(folder, `the current term ${hardState.currentTerm} is below that of the last entry, ${tip.term}`)
@@ -51,7 +54,7 @@ export function toStoredLog({ start, meta, hardState, tip, spans }: VerifiedLog)
     firstIndex: asIndex(start.index + 1),
     lastIndex: tip.index,
     lastTime: tip.time,
-    spans
+    spans,
   }
 }
 
@@ -64,7 +67,10 @@ function startOfChain(firstIndex: Index, chainBefore: ChainHash): Tip {
 }
 
 /** Iterators, never `get`, which trusts the tables' filters: a damaged one hides records without an error. */
-async function readSingleRecords(folder: string, database: Database): Promise<Record<'hardState' | 'meta', Buffer | null>> {
+async function readSingleRecords(
+  folder: string,
+  database: Database,
+): Promise<Record<'hardState' | 'meta', Buffer | null>> {
   const found: Record<'hardState' | 'meta', Buffer | null> = { hardState: null, meta: null }
   const iterator = database.iterator({ gt: entryKey(asIndex(Number.MAX_SAFE_INTEGER)), fillCache: false })
   try {
@@ -85,7 +91,7 @@ async function readEntries(folder: string, database: Database, start: Tip): Prom
   const iterator = database.iterator({
     lte: entryKey(asIndex(Number.MAX_SAFE_INTEGER)),
     fillCache: false,
-    highWaterMarkBytes: chunkBytes
+    highWaterMarkBytes: chunkBytes,
   })
   try {
     for (;;) {

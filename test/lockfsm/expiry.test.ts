@@ -84,10 +84,10 @@ t.test('queues are served in the byte order of the names of their locks', async 
   const names = ['b', 'a', '\u{1f512}', '\uffee', 'a/b']
   const session = table.open(1_000)
   for (const lock of names) table.hold({ lock, session })
-  const calls = names.map((lock) => table.acquire({ lock, waitMs: 5_000 }))
+  const calls = names.map((lock) => ({ lock, call: table.acquire({ lock, waitMs: 5_000 }) }))
   table.at(1_000)
-  const order = names
-    .map((lock, index) => ({ lock, token: tokenOf(table.answer(calls[index]!)) }))
+  const order = calls
+    .map(({ lock, call }) => ({ lock, token: tokenOf(table.answer(call)) }))
     .sort((x, y) => x.token - y.token)
   t.same(
     order.map(({ lock }) => lock),

@@ -27,20 +27,25 @@ function readAll(chunks: readonly Buffer[], max = frameBytesMax): { frames: Buff
 
 const someFrame = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 40 }),
-  fc.integer({ min: 1, max: frameBytesMax }).map((length) => new Uint8Array(length).map((_, offset) => offset % 251))
+  fc.integer({ min: 1, max: frameBytesMax }).map((length) => new Uint8Array(length).map((_, offset) => offset % 251)),
 )
 
 t.test('frames come out as they went in, wherever the stream is cut into chunks', async (t) => {
   fc.assert(
-    fc.property(fc.array(someFrame, { maxLength: 6 }), fc.array(fc.nat(2 ** 21), { maxLength: 30 }), (frames, places) => {
-      // What was handed out early must still be whole when everything has been read.
-      const read = readAll(cutAt(encode(frames), places))
-      if (read.garbage !== null) throw new Error(read.garbage)
-      if (read.frames.length !== frames.length) throw new Error(`${read.frames.length} frames`)
-      for (const [index, frame] of frames.entries()) {
-        if (Buffer.compare(frame, read.frames[index] ?? Buffer.alloc(0)) !== 0) throw new Error(`frame ${index} differs`)
-      }
-    })
+    fc.property(
+      fc.array(someFrame, { maxLength: 6 }),
+      fc.array(fc.nat(2 ** 21), { maxLength: 30 }),
+      (frames, places) => {
+        // What was handed out early must still be whole when everything has been read.
+        const read = readAll(cutAt(encode(frames), places))
+        if (read.garbage !== null) throw new Error(read.garbage)
+        if (read.frames.length !== frames.length) throw new Error(`${read.frames.length} frames`)
+        for (const [index, frame] of frames.entries()) {
+          if (Buffer.compare(frame, read.frames[index] ?? Buffer.alloc(0)) !== 0)
+            throw new Error(`frame ${index} differs`)
+        }
+      },
+    ),
   )
   t.pass()
 })
@@ -72,7 +77,7 @@ t.test('a length over the limit, or of zero, is refused when the header is compl
     [1000, false],
     [1001, true],
     [2 ** 31, true],
-    [2 ** 32 - 1, true]
+    [2 ** 32 - 1, true],
   ] as const) {
     const header = Buffer.alloc(8)
     header.writeUInt32BE(length, 0)

@@ -84,7 +84,10 @@ async function linkedPair(t: Test, options: Partial<TcpOptions> = {}) {
 }
 
 /** A raw connection to a wire, and the link that it is over there. */
-async function rawClient(t: Test, options: Partial<TcpOptions> = {}): Promise<{ socket: Socket; record: Record; link: Link }> {
+async function rawClient(
+  t: Test,
+  options: Partial<TcpOptions> = {},
+): Promise<{ socket: Socket; record: Record; link: Link }> {
   const wire = await someWire(t, options)
   const incoming = nextLink(wire)
   const socket = connect(wire.port, '127.0.0.1')
@@ -124,8 +127,8 @@ t.test('a frame may use its buffer again as soon as send returned', async (t) =>
     accepted.record.frames.map((text) => [text.length, new Set(text).size, text[0]]),
     ['a', 'b', 'c'].flatMap((letter) => [
       [50_000, 1, letter],
-      [5, 1, letter]
-    ])
+      [5, 1, letter],
+    ]),
   )
 })
 
@@ -142,7 +145,9 @@ t.test('a frame that was handed out stays as it is', async (t) => {
     if (round % 10 === 0) await nextTurn()
   }
   while (kept.length < 300) await nextTurn()
-  t.ok(kept.every((frame, round) => frame.length === 1 + ((round * 37) % 3000) && frame.every((byte) => byte === round % 256)))
+  const isAsSent = (frame: Uint8Array, round: number) =>
+    frame.length === 1 + ((round * 37) % 3000) && frame.every((byte) => byte === round % 256)
+  t.ok(kept.every(isAsSent))
 })
 
 t.test('frames of one turn leave in one write', async (t) => {
@@ -163,7 +168,7 @@ t.test('frames of one turn leave in one write', async (t) => {
   t.equal(link.queuedBytes, 0)
   t.same(
     chunks.map((chunk) => chunk.length),
-    [50 * 28]
+    [50 * 28],
   )
 })
 
@@ -183,7 +188,8 @@ t.test('nobody listens: refused', async (t) => {
 
 t.test('no answer in time: unreachable, from which nothing may be concluded', async (t) => {
   // A stopped process accepts nothing: when its queue of connections is full, the kernel does not answer either.
-  const program = "require('net').createServer().listen({port: 0, host: '127.0.0.1', backlog: 1}, function () { process.send(this.address().port) })"
+  const program =
+    "require('net').createServer().listen({port: 0, host: '127.0.0.1', backlog: 1}, function () { process.send(this.address().port) })"
   const stopped = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   t.teardown(() => stopped.kill('SIGKILL'))
   const [port] = await once(stopped, 'message')
@@ -242,7 +248,13 @@ t.test('garbage and frames over the limit close the link, and only that link', a
   const oversized = Buffer.alloc(8)
   oversized.writeUInt32BE(limits.frameBytesMax + 1, 0)
   const wrongSum = Buffer.from('00000003' + '00000000' + '616263', 'hex')
-  const inputs = [Buffer.from('GET / HTTP/1.1\r\n\r\n'), oversized, wrongSum, Buffer.alloc(100), Buffer.alloc(100, 0xff)]
+  const inputs = [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    oversized,
+    wrongSum,
+    Buffer.alloc(100),
+    Buffer.alloc(100, 0xff),
+  ]
   const sound = connect(wire.port, '127.0.0.1')
   t.teardown(() => sound.destroy())
   await once(sound, 'connect')
@@ -257,7 +269,7 @@ t.test('garbage and frames over the limit close the link, and only that link', a
   await records[0]?.reaches(1)
   t.same(
     records.map((record) => record.events),
-    [['abc'], ...inputs.map(() => ['closed garbage'])]
+    [['abc'], ...inputs.map(() => ['closed garbage'])],
   )
 })
 
@@ -320,7 +332,7 @@ t.test('a handler that closes its link in the middle of a chunk gets no further 
       onClose: ({ why }) => {
         events.push(`closed ${why}`)
         resolve()
-      }
+      },
     }))
   })
   const other = await wireTo(t, wire.port)
@@ -368,7 +380,9 @@ t.test('closing the wire closes its links, and frees the port', async (t) => {
   await record.reaches(1)
   t.same(record.events, ['closed refused'])
   const again = await createTcpWire({ listen: { host: '127.0.0.1', port }, peers: new Map(), ...limits })
-  await t.rejects(createTcpWire({ listen: { host: '127.0.0.1', port }, peers: new Map(), ...limits }), { code: 'EADDRINUSE' })
+  await t.rejects(createTcpWire({ listen: { host: '127.0.0.1', port }, peers: new Map(), ...limits }), {
+    code: 'EADDRINUSE',
+  })
   await again.close()
   await dialling.close()
   const late = new Record()

@@ -2,17 +2,34 @@ import fc from 'fast-check'
 import t from 'tap'
 import { asIndex } from '../../src/ids.ts'
 import type { LogStore } from '../../src/storage/log-store.ts'
-import { comparable, read, someBatch, someEntries, someFounding, someHardState, someMeta, write } from '../storage/builders.ts'
+import {
+  comparable,
+  read,
+  someBatch,
+  someEntries,
+  someFounding,
+  someHardState,
+  someMeta,
+  write,
+} from '../storage/builders.ts'
 import { testLogStore } from '../storage/log-store-conformance.ts'
 import { MemoryDisk, type MemoryDiskOptions } from './memory-disk.ts'
 
 testLogStore(t, (_, { firstIndex } = { firstIndex: 1 }) => {
-  const disk = new MemoryDisk({ schedule: (_, run) => setImmediate(run), random: () => 0, firstIndex: asIndex(firstIndex) })
+  const disk = new MemoryDisk({
+    schedule: (_, run) => setImmediate(run),
+    random: () => 0,
+    firstIndex: asIndex(firstIndex),
+  })
   return () => Promise.resolve(disk.openLog())
 })
 
 /** A disk on which nothing happens before `runAll`, and the delays that it asked for. */
-function heldDisk(options: Partial<MemoryDiskOptions> = {}): { disk: MemoryDisk; delays: number[]; runAll: () => void } {
+function heldDisk(options: Partial<MemoryDiskOptions> = {}): {
+  disk: MemoryDisk
+  delays: number[]
+  runAll: () => void
+} {
   const delays: number[] = []
   const scheduled: (() => void)[] = []
   const schedule = (delayMs: number, run: () => void): void => {
@@ -25,7 +42,11 @@ function heldDisk(options: Partial<MemoryDiskOptions> = {}): { disk: MemoryDisk;
   return { disk: new MemoryDisk({ schedule, random: () => 0, ...options }), delays, runAll }
 }
 
-const firstWrite = someBatch({ meta: someMeta, hardState: someHardState(1, 'n1'), entries: someEntries({ from: 1, to: 3 }) })
+const firstWrite = someBatch({
+  meta: someMeta,
+  hardState: someHardState(1, 'n1'),
+  entries: someEntries({ from: 1, to: 3 }),
+})
 
 t.test('nothing is durable before the write completes, all of it then, and before the answer', async (t) => {
   const { disk, runAll } = heldDisk()
@@ -48,7 +69,7 @@ t.test('a crash keeps the write in flight whole or not at all, and its answer ne
     [0, 0],
     [0.49, 0],
     [0.5, 3],
-    [0.99, 3]
+    [0.99, 3],
   ] as const) {
     const { disk, runAll } = heldDisk({ random: () => chance })
     disk.openLog().write(firstWrite, () => t.fail('an answer from before the crash'))
@@ -75,48 +96,55 @@ t.test('a crash forgets nothing that was confirmed', async (t) => {
     }
     disk.crash()
     const { lastIndex } = disk.openLog().stored
-    if (lastIndex !== confirmed && lastIndex !== written) throw new Error(`${lastIndex}, not ${confirmed} or ${written}`)
+    if (lastIndex !== confirmed && lastIndex !== written)
+      throw new Error(`${lastIndex}, not ${confirmed} or ${written}`)
   })
   fc.assert(confirmedThenCrashed)
   t.pass()
 })
 
-t.test('of the log and the founding file both in flight, a crash keeps them in the order of their beginning', async (t) => {
-  const kept = [0, 0.34, 0.67].map((chance) => {
-    const { disk } = heldDisk({ random: () => chance })
-    disk.openLog().write(firstWrite, () => t.fail('not confirmed'))
-    disk.openFounding().write(someFounding, () => t.fail('not confirmed'))
-    disk.crash()
-    return [disk.durable().lastIndex, disk.durable().founding !== null]
-  })
-  t.same(kept, [
-    [0, false],
-    [3, false],
-    [3, true]
-  ])
-})
+t.test(
+  'of the log and the founding file both in flight, a crash keeps them in the order of their beginning',
+  async (t) => {
+    const kept = [0, 0.34, 0.67].map((chance) => {
+      const { disk } = heldDisk({ random: () => chance })
+      disk.openLog().write(firstWrite, () => t.fail('not confirmed'))
+      disk.openFounding().write(someFounding, () => t.fail('not confirmed'))
+      disk.crash()
+      return [disk.durable().lastIndex, disk.durable().founding !== null]
+    })
+    t.same(kept, [
+      [0, false],
+      [3, false],
+      [3, true],
+    ])
+  },
+)
 
-t.test('a failed write is confirmed to nobody, everything after it is refused, and a crash decides whether it was kept', async (t) => {
-  for (const [chance, lastIndex] of [
-    [0, 0],
-    [0.99, 3]
-  ] as const) {
-    const { disk, runAll } = heldDisk({ random: () => chance })
-    const log = disk.openLog()
-    disk.failNextWrite(new Error('no space left'))
-    const errors: string[] = []
-    const note = (error: Error | null): number => errors.push(error === null ? 'none' : error.message)
-    log.write(firstWrite, note)
-    runAll()
-    t.equal(disk.durable().lastIndex, 0)
-    log.write(firstWrite, note)
-    log.read({ from: asIndex(1), to: asIndex(1), bytesMax: 1 }, note)
-    runAll()
-    t.same(errors, ['no space left', 'no space left', 'no space left'])
-    disk.crash()
-    t.equal(disk.openLog().stored.lastIndex, lastIndex)
-  }
-})
+t.test(
+  'a failed write is confirmed to nobody, everything after it is refused, and a crash decides whether it was kept',
+  async (t) => {
+    for (const [chance, lastIndex] of [
+      [0, 0],
+      [0.99, 3],
+    ] as const) {
+      const { disk, runAll } = heldDisk({ random: () => chance })
+      const log = disk.openLog()
+      disk.failNextWrite(new Error('no space left'))
+      const errors: string[] = []
+      const note = (error: Error | null): number => errors.push(error === null ? 'none' : error.message)
+      log.write(firstWrite, note)
+      runAll()
+      t.equal(disk.durable().lastIndex, 0)
+      log.write(firstWrite, note)
+      log.read({ from: asIndex(1), to: asIndex(1), bytesMax: 1 }, note)
+      runAll()
+      t.same(errors, ['no space left', 'no space left', 'no space left'])
+      disk.crash()
+      t.equal(disk.openLog().stored.lastIndex, lastIndex)
+    }
+  },
+)
 
 t.test('a stalled disk answers nothing until it is resumed', async (t) => {
   const { disk, runAll } = heldDisk()

@@ -105,7 +105,7 @@ export class MemoryDisk {
         const write = { makeDurable }
         this.#unsynced.push(write)
         this.#afterDelay(writeMs, () => this.#completeWrite(write, done))
-      }
+      },
     }
   }
 
@@ -161,7 +161,8 @@ class DiskImage implements DurableDisk {
   }
 
   apply(batch: LogBatch): void {
-    if (batch.truncateFrom !== null) this.#entries.length = Math.min(this.#entries.length, batch.truncateFrom - this.firstIndex)
+    if (batch.truncateFrom !== null)
+      this.#entries.length = Math.min(this.#entries.length, batch.truncateFrom - this.firstIndex)
     for (const entry of batch.entries) this.#entries.push(entry)
     this.hardState = batch.hardState ?? this.hardState
     this.meta = batch.meta ?? this.meta
@@ -170,7 +171,8 @@ class DiskImage implements DurableDisk {
   toStored(): StoredLog {
     const { meta, hardState, firstIndex, lastIndex } = this
     const spans: TermSpan[] = []
-    for (const { term, index } of this.#entries) if (spans.at(-1)?.term !== term) spans.push({ term, firstIndex: index })
+    for (const { term, index } of this.#entries)
+      if (spans.at(-1)?.term !== term) spans.push({ term, firstIndex: index })
     return { meta, hardState, firstIndex, lastIndex, lastTime: this.lastEntryAt(lastIndex).time, spans }
   }
 }
@@ -216,11 +218,14 @@ class MemoryLogStore implements LogStore {
         if (error === null) this.#readableIndex = this.#image.lastIndex
         done(error)
         for (const run of this.#afterWrite.splice(0)) run()
-      }
+      },
     )
   }
 
-  read(range: { from: Index; to: Index; bytesMax: number }, done: (error: Error | null, entries: readonly Entry[]) => void): void {
+  read(
+    range: { from: Index; to: Index; bytesMax: number },
+    done: (error: Error | null, entries: readonly Entry[]) => void,
+  ): void {
     assert(!this.#isClosed, 'a read from a log store that was closed')
     const failure = this.#failure
     if (failure !== null) {
@@ -228,7 +233,10 @@ class MemoryLogStore implements LogStore {
       return
     }
     const { from, to, bytesMax } = range
-    assert(this.#image.firstIndex <= from && from <= to, `a read of entries ${from} to ${to} of a log from ${this.#image.firstIndex}`)
+    assert(
+      this.#image.firstIndex <= from && from <= to,
+      `a read of entries ${from} to ${to} of a log from ${this.#image.firstIndex}`,
+    )
     assert(to <= this.#readableIndex, `a read up to entry ${to} while only ${this.#readableIndex} is durable`)
     const found: Entry[] = []
     let payloadBytes = 0
@@ -257,8 +265,13 @@ class MemoryLogStore implements LogStore {
   #check(batch: LogBatch): void {
     const { firstIndex, lastIndex, hardState } = this.#image
     const { truncateFrom } = batch
-    assert(truncateFrom === null || truncateFrom >= firstIndex, `a truncation from ${truncateFrom}, before the log begins`)
-    let last = this.#image.lastEntryAt(truncateFrom === null ? lastIndex : asIndex(Math.min(lastIndex, truncateFrom - 1)))
+    assert(
+      truncateFrom === null || truncateFrom >= firstIndex,
+      `a truncation from ${truncateFrom}, before the log begins`,
+    )
+    let last = this.#image.lastEntryAt(
+      truncateFrom === null ? lastIndex : asIndex(Math.min(lastIndex, truncateFrom - 1)),
+    )
     for (const entry of batch.entries) {
       assertEntryFollows(last, entry)
       last = entry

@@ -85,7 +85,10 @@ t.test('a leader that is cut off answers nothing as done, and the others go on',
   const old = script.leader
   script.isolate(old)
   const told = script.acquire(old, { requestId: script.requestId(), waitMs: 0 })
-  script.until(() => script.world.machines.some((machine) => machine !== old && machine.node?.replica?.leader === machine.id), 'another leads')
+  script.until(
+    () => script.world.machines.some((machine) => machine !== old && machine.node?.replica?.leader === machine.id),
+    'another leads',
+  )
   const other = script.leader
   t.not(other, old)
   const granted = script.hold(other)

@@ -33,10 +33,16 @@ t.test('H27 two empty disks of three do not found a second cluster, and end when
     machine.start()
   }
   script.pass(60_000)
-  t.same(others.map(({ node }) => node?.replica), [null, null])
+  t.same(
+    others.map(({ node }) => node?.replica),
+    [null, null],
+  )
   survivor.start()
   script.pass(10_000)
-  t.same(others.map(({ id }) => script.world.failures.get(id)?.code), ['stranger', 'stranger'])
+  t.same(
+    others.map(({ id }) => script.world.failures.get(id)?.code),
+    ['stranger', 'stranger'],
+  )
   t.equal(survivor.node?.replica?.leader, null, 'and the survivor waits')
   t.equal(script.holder(), granted.token)
 })
@@ -53,26 +59,30 @@ t.test('H27 one empty disk of three is refused, and the other two go on', async 
   t.ok(script.hold(script.leader))
 })
 
-t.test('H32 a crash at any step of the founding, of one member or of all, leaves disks that found a cluster', async (t) => {
-  let steps = 0
-  for (let fuse = 0; fuse <= 60; fuse++) {
-    for (const crashing of [1, 3]) {
-      const script = new Script()
-      const { machines } = script.world
-      for (const [position, machine] of machines.entries()) machine.start(position < crashing ? fuse + position : null)
-      script.pass(3000)
-      const crashed = machines.filter(({ isUp }) => !isUp)
-      if (crashed.length > 0) steps++
-      for (const machine of machines) {
-        if (machine.process !== null) machine.process.fuse = null
-        machine.start()
+t.test(
+  'H32 a crash at any step of the founding, of one member or of all, leaves disks that found a cluster',
+  async (t) => {
+    let steps = 0
+    for (let fuse = 0; fuse <= 60; fuse++) {
+      for (const crashing of [1, 3]) {
+        const script = new Script()
+        const { machines } = script.world
+        for (const [position, machine] of machines.entries())
+          machine.start(position < crashing ? fuse + position : null)
+        script.pass(3000)
+        const crashed = machines.filter(({ isUp }) => !isUp)
+        if (crashed.length > 0) steps++
+        for (const machine of machines) {
+          if (machine.process !== null) machine.process.fuse = null
+          machine.start()
+        }
+        script.until(() => script.world.leader !== null && script.isSettled, `with a crash at step ${fuse}`)
+        assert(script.world.failures.size === 0, 'nobody is damaged')
       }
-      script.until(() => script.world.leader !== null && script.isSettled, `with a crash at step ${fuse}`)
-      assert(script.world.failures.size === 0, 'nobody is damaged')
     }
-  }
-  t.ok(steps > 80, `${steps} foundings were cut off`)
-})
+    t.ok(steps > 80, `${steps} foundings were cut off`)
+  },
+)
 
 t.test('H32 members that come and go while they found, one after the other', async (t) => {
   for (let pauseMs = 0; pauseMs < 30; pauseMs++) {

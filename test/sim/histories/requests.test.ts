@@ -213,7 +213,10 @@ t.test('H16 what a restarted node announces is never too old', async (t) => {
   script.pass(60_000)
   script.acquire(b, { requestId: script.requestId(), session })
   script.pass(50)
-  const attended = () => [...script.world.lockChecks.state.sessions.values()].some(({ requests }) => [...requests.values()].some(({ attempts }) => attempts.length > 0))
+  const attended = () =>
+    [...script.world.lockChecks.state.sessions.values()].some(({ requests }) =>
+      [...requests.values()].some(({ attempts }) => attempts.length > 0),
+    )
   t.ok(attended())
   b.crash(false)
   b.start()
@@ -244,7 +247,10 @@ t.test('H17 a wait is over when the log says so, not when a timer does', async (
 t.test('H18 a command whose second sending was refused may have been done by its first', async (t) => {
   const { script, a, b } = scene()
   // The first sending is appended by the leader, which cannot commit it and hands over; the second is refused.
-  script.isolate(a, [...script.followers].filter((machine) => machine !== b))
+  script.isolate(
+    a,
+    [...script.followers].filter((machine) => machine !== b),
+  )
   script.world.network.cut(a.id, b.id)
   const told = script.acquire(b, { requestId: script.requestId(), waitMs: 0 })
   script.pass(20)
@@ -269,7 +275,10 @@ t.test('H20 what a reset lost on the way to the same leader goes again before an
   t.equal(script.leader, a)
   const numbers = script.committed('acquire').map(({ origin }) => origin.number)
   t.equal(numbers.length, 4, 'each under its first number: none was passed over')
-  t.same(numbers, [...numbers].sort((x, y) => x - y))
+  t.same(
+    numbers,
+    [...numbers].sort((x, y) => x - y),
+  )
 })
 
 t.test('H21 renewals do not overtake acquires of the same node', async (t) => {
@@ -290,7 +299,9 @@ t.test('a herd of waiters is woken one by one', async (t) => {
   const { script, a } = s
   let token: Token = occupied(s)
   const nodes = script.world.machines
-  const herd = Array.from({ length: 60 }, (_, number) => script.acquire(nodes[number % 3] ?? a, { requestId: script.requestId() }))
+  const herd = Array.from({ length: 60 }, (_, number) =>
+    script.acquire(nodes[number % 3] ?? a, { requestId: script.requestId() }),
+  )
   script.until(() => script.world.lockChecks.state.waiting === 60, 'all wait')
   for (let served = 1; served <= 10; served++) {
     const before = script.entries.length

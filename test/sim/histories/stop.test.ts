@@ -43,7 +43,10 @@ t.test('a leader that stops hands over first, and nobody is without a leader for
   const old = script.leader
   old.stop()
   const since = script.now
-  script.until(() => script.world.machines.some((machine) => machine !== old && machine.node?.replica?.leader === machine.id), 'another leads')
+  script.until(
+    () => script.world.machines.some((machine) => machine !== old && machine.node?.replica?.leader === machine.id),
+    'another leads',
+  )
   t.ok(script.now - since < 200, `after ${script.now - since} ms`)
   script.until(() => !old.isUp, 'it ends', 3000)
   t.ok(script.hold(script.leader))

@@ -69,7 +69,10 @@ t.test('H4 nothing but entries moves cluster time: a new leader starts at the la
   const last = script.clusterTime
   // No record has a deadline, so nothing is written, but heartbeats go on.
   script.pass(5000)
-  t.same(script.world.machines.map((machine) => script.replicaOf(machine).clusterTime), [last, last, last])
+  t.same(
+    script.world.machines.map((machine) => script.replicaOf(machine).clusterTime),
+    [last, last, last],
+  )
   const old = script.leader
   old.crash(false)
   script.until(() => script.world.leader !== null && script.world.leader !== old, 'another leads')
