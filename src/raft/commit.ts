@@ -6,7 +6,7 @@ import type { Index } from '../ids.ts'
 import { ownEntryCommitted } from './cluster-time.ts'
 import type { Effect } from './effect.ts'
 import type { Entry } from './entry.ts'
-import { entryBytes, shrinkWindow, termAt, windowFirst, windowSlice } from './log.ts'
+import { entryBytes, loadUpTo, shrinkWindow, termAt, windowFirst, windowSlice } from './log.ts'
 import { reachedByMajority } from './quorum.ts'
 import type { Leader, RaftState } from './state.ts'
 
@@ -55,7 +55,7 @@ function handOut(state: RaftState, effects: Effect[]): void {
   const inMemoryFrom = windowFirst(state.log)
   if (from < inMemoryFrom) {
     state.applyLoad = state.nextLoad++
-    const to = asIndex(Math.min(state.commitIndex, inMemoryFrom - 1))
+    const to = loadUpTo(from, asIndex(Math.min(state.commitIndex, inMemoryFrom - 1)))
     effects.push({ kind: 'loadEntries', load: state.applyLoad, from, to, bytesMax: state.options.appendBytesMax })
     return
   }

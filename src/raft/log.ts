@@ -37,6 +37,14 @@ export function entryBytes(entry: Entry): number {
   return entry.payload.length + 48
 }
 
+/** Entries asked of the disk at once: their payloads are bounded in bytes, and empty ones in number. */
+const loadEntriesMax = 8192
+
+/** How far to read from the disk at once, from `from` on, towards `to`. */
+export function loadUpTo(from: Index, to: Index): Index {
+  return asIndex(Math.min(to, from + loadEntriesMax - 1))
+}
+
 export function createLog(stored: StoredLog): Log {
   return {
     firstIndex: stored.firstIndex,

@@ -11,7 +11,16 @@ import { advanceCommit, commitUpTo } from './commit.ts'
 import { persistEntries, send } from './durability.ts'
 import type { Effect } from './effect.ts'
 import type { Entry } from './entry.ts'
-import { append, entryBytes, lastIndexNotAbove, replaceFrom, termAt, windowFirst, windowSlice } from './log.ts'
+import {
+  append,
+  entryBytes,
+  lastIndexNotAbove,
+  loadUpTo,
+  replaceFrom,
+  termAt,
+  windowFirst,
+  windowSlice,
+} from './log.ts'
 import type { AppendAccepted, AppendEntries, AppendRejected } from './message.ts'
 import { acknowledged, appendSent, hasRoom, probeFrom } from './progress.ts'
 import type { Progress } from './progress.ts'
@@ -117,7 +126,7 @@ function sendEntries(state: RaftState, leader: Leader, { member, progress }: Rec
     const bytesMax = state.options.appendBytesMax
     if (progress.nextIndex < inMemoryFrom) {
       progress.load = state.nextLoad++
-      const to = asIndex(inMemoryFrom - 1)
+      const to = loadUpTo(progress.nextIndex, asIndex(inMemoryFrom - 1))
       effects.push({ kind: 'loadEntries', load: progress.load, from: progress.nextIndex, to, bytesMax })
       return
     }

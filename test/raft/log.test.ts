@@ -9,6 +9,7 @@ import {
   entryBytes,
   lastIndexNotAbove,
   lastTerm,
+  loadUpTo,
   replaceFrom,
   shrinkWindow,
   termAt,
@@ -202,4 +203,10 @@ t.test('§5.3 an entry that does not follow the last one, or is older than it, i
   t.throws(() => replaceFrom(log, []), /at least one entry/)
   t.throws(() => replaceFrom(log, [entry(2, 2, 0)]), /outside the log/)
   t.throws(() => windowSlice(log, { from: asIndex(1), to: asIndex(1), bytesMax: 9 }), /not in memory/)
+})
+
+t.test('what is read from the disk at once is bounded, also when the entries are empty', async (t) => {
+  t.equal(loadUpTo(asIndex(5), asIndex(5)), 5)
+  t.equal(loadUpTo(asIndex(5), asIndex(5 + 8191)), 5 + 8191)
+  t.equal(loadUpTo(asIndex(5), asIndex(1_000_000)), 5 + 8191)
 })

@@ -8,8 +8,10 @@ import { runScript } from '../support/raft-script.ts'
 const folder = new URL('../../../test/raft/scripts/', import.meta.url)
 
 for (const name of readdirSync(folder).sort()) {
-  t.test(name.replace('.txt', '').replaceAll('-', ' '), async (t) => {
-    const text = readFileSync(new URL(name, folder), 'utf8')
+  const text = readFileSync(new URL(name, folder), 'utf8')
+  // A script that tells a history says so in its opening comment.
+  const histories = text.slice(0, text.indexOf('\n\n')).match(/\bH\d+\b/g) ?? []
+  t.test([...new Set(histories), name.replace('.txt', '').replaceAll('-', ' ')].join(' '), async (t) => {
     const shown = runScript(text)
     t.equal(runScript(text), shown, 'the same script shows the same twice')
     if (process.env['UPDATE'] === '1') writeFileSync(new URL(name, folder), shown)
