@@ -1,7 +1,8 @@
 // The port to the disk that keeps the Raft log. The node has one write in flight at most; a write is one atomic,
 // synced batch. Whatever fails stops the process: nothing here is retried or repaired (DESIGN 6).
-import type { ClusterTime, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
+import type { ClusterTime, Incarnation, Index, NodeId, Run } from '../ids.ts'
 import type { Entry, HardState } from '../raft/entry.ts'
+import type { TermSpan } from '../raft/log.ts'
 
 /** Who this disk belongs to; kept beside the log so that neither is found without the other. */
 export interface LogMeta {
@@ -11,12 +12,6 @@ export interface LogMeta {
   readonly run: Run
   /** True once every member is known to have stored the founding record. */
   readonly founded: boolean
-}
-
-/** Consecutive entries of one term, from `firstIndex` to before the next of the list. */
-export interface TermSpan {
-  readonly term: Term
-  readonly firstIndex: Index
 }
 
 /** What was found, verified, when the store was opened. */

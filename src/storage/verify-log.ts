@@ -2,11 +2,12 @@
 // that never decrease, the chain, and a hard state that agrees with the last entry. Keeps the spans of terms, not the
 // entries. The reading comes in chunks, each in a turn of the event loop of its own.
 import { asClusterTime, asIndex, asTerm, type Index } from '../ids.ts'
+import type { TermSpan } from '../raft/log.ts'
 import { damaged, judgeDatabaseError } from './damage.ts'
 import { entryIndex, entryKey, hardStateKey, metaKey } from './keys.ts'
 import type { Database } from './level-folder.ts'
 import { type ChainHash, chainStart, decodeHardState, type StoredHardState } from './log-record.ts'
-import type { StoredLog, TermSpan } from './log-store.ts'
+import type { StoredLog } from './log-store.ts'
 import { decodeMeta, type StoredMeta } from './meta-record.ts'
 import { chunkBytes, chunkEntries, followEntry, type Tip } from './read-log.ts'
 import type { Witness } from './witness.ts'

@@ -10,7 +10,8 @@ import { asClusterTime, asIndex, asTerm, type Index } from '../../src/ids.ts'
 import type { Entry, HardState } from '../../src/raft/entry.ts'
 import { assertEntryFollows, assertHardStateFollows, type LastEntry } from '../../src/storage/batch-rules.ts'
 import type { FoundingRecord, FoundingStore } from '../../src/storage/founding-store.ts'
-import type { LogBatch, LogMeta, LogStore, StoredLog, TermSpan } from '../../src/storage/log-store.ts'
+import type { TermSpan } from '../../src/raft/log.ts'
+import type { LogBatch, LogMeta, LogStore, StoredLog } from '../../src/storage/log-store.ts'
 
 export interface MemoryDiskOptions {
   /** Runs `run` once, `delayMs` from now, never before it returns. */
