@@ -20,13 +20,20 @@ variables of a node (see --help of build/src/main.js) that this script does not 
 TEXT
 }
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+say() { printf '%s\n' "$*"; }
+fail() { printf 'cluster.sh: %s\n' "$*" >&2; exit 1; }
+
+# The one spelling of a path, whatever links and dots lead to it: nodes are found again by their command lines.
+spelled() {
+  if [[ -d $1 ]]; then (cd "$1" && pwd -P)
+  else say "$(cd "$(dirname "$1")" 2>/dev/null && pwd -P || dirname "$1")/$(basename "$1")"; fi
+}
+
+root=$(spelled "$(dirname "${BASH_SOURCE[0]}")")
 main=$root/build/src/main.js
 folder=${HOLDFAST_FOLDER:-$root/.holdfast}
 [[ $folder == /* ]] || folder=$PWD/$folder
-
-say() { printf '%s\n' "$*"; }
-fail() { printf 'cluster.sh: %s\n' "$*" >&2; exit 1; }
+folder=$(spelled "$folder")
 
 # ---- what there is
 
@@ -163,7 +170,9 @@ any_running() {
 # Never under the feet of nodes that run: they keep the build that they were started with.
 build() {
   [[ -f $main ]] && any_running && return
-  command -v node >/dev/null || fail 'Node.js 20 or later is needed'
+  command -v node >/dev/null || fail 'Node.js 20.20 or later is needed'
+  node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2020 ? 1 : 0)' ||
+    fail "Node.js 20.20 or later is needed, this is $(node --version)"
   node "$root/scripts/setup.mjs" --build
 }
 
@@ -173,6 +182,7 @@ up() {
   ((size == 0 || size == wanted)) || fail "there is a cluster of $size nodes in $folder; ./cluster.sh wipe deletes it"
   build
   mkdir -p "$folder"
+  folder=$(spelled "$folder")
   size=$wanted
   say "$size $http_base $peer_base" >"$folder/cluster"
   for_all start_node
@@ -224,6 +234,9 @@ logs() {
 wipe() {
   local n
   for_all stop_node
+  for ((n = 1; n <= size; n++)); do
+    [[ -z $(ask "$((http_base + n))" /healthz) ]] || fail "something still answers at $(url "$n"): nothing is deleted"
+  done
   for ((n = 1; n <= size; n++)); do rm -rf "$folder/n$n" "$folder/n$n".{log,pid,lock}; done
   rm -f "$folder/cluster"
   rmdir "$folder" 2>/dev/null || true

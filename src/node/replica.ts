@@ -10,27 +10,27 @@ import { FormatError } from '../codec/packr.ts'
 import type { ClusterTime, Index, NodeId, Run, Term } from '../ids.ts'
 import { apply } from '../lockfsm/apply.ts'
 import type { LockState } from '../lockfsm/state.ts'
-import { viewRequest } from '../lockfsm/views.ts'
-import type { RoleChanged } from '../raft/effect.ts'
+import type { RefuseTransfer, RoleChanged } from '../raft/effect.ts'
 import type { Entry } from '../raft/entry.ts'
 import { roomForProposals } from '../raft/propose.ts'
 import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import { Calls } from './calls.ts'
-import type { Answer, Call, CallRequest } from './calls.ts'
+import type { CallRequest } from './calls.ts'
 import { Core } from './core.ts'
 import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
 import { Intake } from './intake.ts'
 import { Leading } from './leading.ts'
+import { Leaving } from './leaving.ts'
 import { OwnCommands } from './own-commands.ts'
 import type { Sending } from './own-commands.ts'
 import type { Peers } from './peers.ts'
 import { ReadRounds } from './read-rounds.ts'
 import type { ReadRequest } from './read-rounds.ts'
 import { Renewals } from './renewals.ts'
-import { Transfers } from './transfers.ts'
+import { transferWaitMs, Transfers } from './transfers.ts'
 import type { TransferCall } from './transfers.ts'
 import { Withdrawals } from './withdrawals.ts'
 
@@ -42,9 +42,8 @@ const entriesBehindMax = 1000
 const forwardBytesMax = 256 * 1024
 const callsOpenMax = 10_000
 const callsQueuedMax = 100_000
-/** An orderly stop waits so long for another leader, and then for its withdrawals to be applied. */
+/** An orderly stop waits so long for another leader. */
 const stopTransferMs = 1500
-const stopWithdrawMs = 1000
 
 export interface ReplicaParts {
   readonly self: NodeId
@@ -76,8 +75,7 @@ export class Replica {
   #pausedUntil = -Infinity
   #wake: () => void
   #stopping = false
-  /** Everything is answered; the node ends when its withdrawals are applied. */
-  #leaving: { readonly until: number; readonly stopped: () => void } | null = null
+  readonly #leaving: Leaving
   #appliedIndex: Index
 
   constructor(parts: ReplicaParts, wake: () => void) {
@@ -97,11 +95,20 @@ export class Replica {
     this.#reads = new ReadRounds(Math.floor(parts.host.random() * 2 ** 48), (id) =>
       this.core.step({ kind: 'read', id, now: this.core.raft.now }),
     )
-    this.#transfers = new Transfers(parts.self)
+    this.#transfers = new Transfers()
     this.calls = new Calls({
       now: () => parts.host.now(),
       submitterOf: (command) => (command.kind === 'renewSessions' ? this.#renewals : this.#commands),
       withdraw: (attempt) => this.#withdrawals.add(attempt),
+    })
+    this.#leaving = new Leaving({
+      lock: parts.lock,
+      calls: this.calls,
+      reads: this.#reads,
+      transfers: this.#transfers,
+      withdrawals: this.#withdrawals,
+      commands: this.#commands,
+      appliedIndex: () => this.#appliedIndex,
     })
     this.#announceRun()
   }
@@ -150,14 +157,18 @@ export class Replica {
 
   /** Hands leadership over; any node may be asked. */
   transfer(call: TransferCall): void {
-    const { self, peers, host } = this.#parts
     const { to } = call
+    if (this.#stopping) return call.done('noLeader')
     if (to !== null && !this.core.raft.members.includes(to)) return call.done('unknownMember')
-    if (this.#leader === null) return call.done('noLeader')
-    if (to === this.#leader) return call.done('done')
-    this.#transfers.add(call, host.now())
-    if (this.#leader === self) this.core.receive({ kind: 'transferLeadership', to })
-    else peers.send(this.#leader, { kind: 'transferRequest', to })
+    if (to !== null && to === this.#leader) return call.done('done')
+    this.#transfers.add(call, this.#leader, this.#parts.host.now() + transferWaitMs)
+    if (this.#leader !== null) this.#askToHandOver(this.#leader, to)
+  }
+
+  #askToHandOver(leader: NodeId, to: NodeId | null): void {
+    const { self, peers } = this.#parts
+    if (leader === self) this.core.receive({ kind: 'transferLeadership', to })
+    else peers.send(leader, { kind: 'transferRequest', to })
   }
 
   get leader(): NodeId | null {
@@ -221,7 +232,7 @@ export class Replica {
     this.#reads.expire(now)
     this.#transfers.expire(now)
     this.core.disk.start()
-    this.#finishLeaving(now)
+    this.#leaving.turn(now)
   }
 
   /** Commands of this node that have no fate yet, for metrics. */
@@ -236,37 +247,19 @@ export class Replica {
     return Math.min(now + 50, wakeAt(this.core.raft), this.leading.wakeAt(now), renewals)
   }
 
-  /**
-   * Orderly stop: hands leadership over when we lead, then answers what waits: with a session 202, its place stays;
-   * everything else is unknown. Whoever is answered so must not be granted anything behind his back (H13), so we stay
-   * until the withdrawals are applied, or a second has passed. Then calls `stopped`.
-   */
+  /** Orderly stop: hands leadership over when we lead, answers what waits (leaving.ts), then calls `stopped`. */
   stop(stopped: () => void): void {
     this.#stopping = true
     let left = false
     const leave = () => {
-      if (!left) this.#leave(stopped)
+      if (left) return
       left = true
+      this.#leaving.begin(this.#parts.host.now(), stopped)
+      this.#wake()
     }
     if (this.#leader !== this.#parts.self || this.core.raft.members.length === 1) return leave()
-    this.#transfers.add({ to: null, done: leave }, this.#parts.host.now(), stopTransferMs)
+    this.#transfers.add({ to: null, done: leave }, this.#leader, this.#parts.host.now() + stopTransferMs)
     this.core.receive({ kind: 'transferLeadership', to: null })
-  }
-
-  #leave(stopped: () => void): void {
-    this.calls.stop((call) => this.#lastAnswer(call))
-    this.#reads.stop()
-    this.#transfers.stop()
-    this.#leaving = { until: this.#parts.host.now() + stopWithdrawMs, stopped }
-    this.#wake()
-  }
-
-  #finishLeaving(now: number): void {
-    if (this.#leaving === null) return
-    const { until, stopped } = this.#leaving
-    if (now < until && !(this.#withdrawals.isEmpty && this.#commands.size === 0)) return
-    this.#leaving = null
-    stopped()
   }
 
   #sendCommands(now: number): void {
@@ -336,28 +329,20 @@ export class Replica {
     this.#routeChanged()
     if (changed && leader !== null) {
       this.#parts.host.report({ level: 'info', message: `${leader} leads term ${term}` })
-      this.#transfers.leaderChanged(leader)
+      for (const to of this.#transfers.leaderChanged(leader)) this.#askToHandOver(leader, to)
     }
+  }
+
+  #onTransferRefused(reason: RefuseTransfer['reason']): void {
+    this.#parts.host.report({ level: 'info', message: `transfer of leadership: ${reason}` })
+    // When we do not lead any more, whoever leads now is asked or has settled it.
+    if (reason !== 'notLeader') this.#transfers.refused()
   }
 
   #routeChanged(): void {
     this.#pausedUntil = -Infinity
     this.#commands.routeChanged()
     this.#reads.refused(null)
-  }
-
-  #lastAnswer({ request: { command }, phase }: Call): Answer {
-    if (phase !== 'queued' || command.kind !== 'acquire' || command.session === null) return { kind: 'unknown' }
-    const { lock, session, requestId } = command
-    const view = viewRequest(this.lock, { lock, session, requestId })
-    if (view === null || view.state !== 'waiting') return { kind: 'unknown' }
-    const { sequence, position, queueLength } = view
-    const index = this.#appliedIndex
-    return {
-      kind: 'outcome',
-      index,
-      result: { kind: 'stillWaiting', lock, session, requestId, sequence, position, queueLength },
-    }
   }
 
   /** First command of this run: nobody answers for the attempts of earlier ones any more. */
@@ -382,7 +367,7 @@ export class Replica {
         apply: (entries) => this.#applyEntries(entries),
         readReady: (id, index) => this.#reads.answered(id, index, this.#appliedIndex),
         readRefused: (id) => this.#reads.refused(id),
-        transferRefused: (reason) => host.report({ level: 'info', message: `transfer of leadership: ${reason}` }),
+        transferRefused: (reason) => this.#onTransferRefused(reason),
         roleChanged: (change) => this.#onRoleChanged(change),
         wake: () => this.#wake(),
       },

@@ -2,7 +2,15 @@
 // only their waiting is kept here: handing over is the core's part.
 import type { NodeId } from '../ids.ts'
 
-const giveUpAfterMs = 3000
+/** How long a call waits, for a leader to ask and for the other to take over. */
+export const transferWaitMs = 3000
+
+interface Waiting {
+  readonly call: TransferCall
+  /** Who led when the call came; null when nobody did and nobody could be asked yet. */
+  asked: NodeId | null
+  readonly until: number
+}
 
 export interface TransferCall {
   /** null: to whom the leader likes. */
@@ -11,24 +19,32 @@ export interface TransferCall {
 }
 
 export class Transfers {
-  readonly #self: NodeId
-  #waiting: { readonly call: TransferCall; readonly until: number }[] = []
+  #waiting: Waiting[] = []
 
-  constructor(self: NodeId) {
-    this.#self = self
+  /** `asked`: the leader to whom the wish was told; null when none is known, then `leaderChanged` names who to ask. */
+  add(call: TransferCall, asked: NodeId | null, until: number): void {
+    this.#waiting.push({ call, asked, until })
   }
 
-  add(call: TransferCall, now: number, waitMs = giveUpAfterMs): void {
-    this.#waiting.push({ call, until: now + waitMs })
+  /** A leader is known that was not known before. Returns the wishes that must be told to it. */
+  leaderChanged(leader: NodeId): readonly (NodeId | null)[] {
+    this.#settle(
+      'done',
+      ({ call: { to }, asked }) => to === leader || (to === null && asked !== null && asked !== leader),
+    )
+    const untold = this.#waiting.filter(({ asked }) => asked === null)
+    for (const waiting of untold) waiting.asked = leader
+    return untold.map(({ call: { to } }) => to)
   }
 
-  /** A leader is known that was not known before. */
-  leaderChanged(leader: NodeId): void {
-    this.#settle('done', ({ call: { to } }) => to === leader || (to === null && leader !== this.#self))
+  /** This node leads and does not hand over now. */
+  refused(): void {
+    this.#settle('timedOut', () => true)
   }
 
   expire(now: number): void {
-    if (this.#waiting.length > 0) this.#settle('timedOut', ({ until }) => now >= until)
+    this.#settle('timedOut', ({ until, asked }) => now >= until && asked !== null)
+    this.#settle('noLeader', ({ until }) => now >= until)
   }
 
   /** The node stops. */
@@ -36,7 +52,8 @@ export class Transfers {
     this.#settle('timedOut', () => true)
   }
 
-  #settle(result: 'done' | 'timedOut', isSettled: (waiting: { call: TransferCall; until: number }) => boolean): void {
+  #settle(result: 'done' | 'timedOut' | 'noLeader', isSettled: (waiting: Waiting) => boolean): void {
+    if (this.#waiting.length === 0) return
     const settled = this.#waiting.filter(isSettled)
     this.#waiting = this.#waiting.filter((waiting) => !settled.includes(waiting))
     for (const { call } of settled) call.done(result)
