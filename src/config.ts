@@ -75,7 +75,7 @@ export const options: readonly Option[] = [
     flag: 'election-timeout-max-ms',
     variable: 'HOLDFAST_ELECTION_TIMEOUT_MAX_MS',
     meaning: '.. to here',
-    byDefault: '1000',
+    byDefault: 'twice the minimum',
   },
   { flag: 'log-level', variable: 'HOLDFAST_LOG_LEVEL', meaning: logLevels.join(', '), byDefault: 'info' },
 ]

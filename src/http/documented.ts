@@ -14,6 +14,8 @@ export interface RouteNotes {
   readonly summary: string
   readonly answers: Readonly<Record<number, TSchema>>
   readonly problems: readonly ErrorCode[]
+  /** The request id may also come as a header. */
+  readonly idempotencyKey?: true
 }
 
 /** Every route may answer with these. */
@@ -31,23 +33,58 @@ export const ofChanges: readonly ErrorCode[] = [
 /** And what reads the table with these. */
 export const ofReads: readonly ErrorCode[] = ['no_leader', 'overloaded']
 
-export function documented({ tag, summary, answers, problems }: RouteNotes) {
-  return { tags: [tag], summary, response: answers, problems: [...always, ...problems] }
+export function documented({ tag, summary, answers, problems, idempotencyKey }: RouteNotes) {
+  return {
+    tags: [tag],
+    summary,
+    response: answers,
+    problems: [...always, ...problems],
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  }
 }
 
 declare module 'fastify' {
   interface FastifySchema {
     readonly problems?: readonly ErrorCode[]
+    readonly idempotencyKey?: true
   }
 }
 
-/** The schema as it stands in the document. */
-export function withProblems({ problems = [], ...schema }: FastifySchema): FastifySchema {
-  return { ...schema, response: { ...objectOr(schema.response), ...problemResponses(problems) } }
+const answerHeaders = {
+  'Holdfast-Index': { description: 'the log index that the answer reflects', schema: { type: 'integer' } },
+  'Holdfast-Leader': { description: 'where the leader is; absent while none is known', schema: { type: 'string' } },
+}
+const retryAfter = { description: 'seconds to wait before trying again', schema: { type: 'integer' } }
+const idempotencyHeader = {
+  type: 'object',
+  properties: {
+    'Idempotency-Key': { type: 'string', description: 'the `requestId`, when the body has none; both must be equal' },
+  },
 }
 
-function objectOr(value: unknown): object {
-  return typeof value === 'object' && value !== null ? value : {}
+/** The schema as it stands in the document: with problems, and with the headers of requests and answers. */
+export function asDocumented({ problems = [], idempotencyKey, ...schema }: FastifySchema): FastifySchema {
+  const response = { ...answerResponses(schema.response), ...problemResponses(problems) }
+  return { ...schema, ...(idempotencyKey === undefined ? {} : { headers: idempotencyHeader }), response }
+}
+
+function answerResponses(answers: unknown): object {
+  if (typeof answers !== 'object' || answers === null) return {}
+  const described = Object.entries(answers).map(([status, schema]: [string, TSchema]) => {
+    const description = 'description' in schema ? String(schema['description']) : (meanings[status] ?? 'done')
+    // Only the figures for Prometheus are no JSON, and only an answer without content has no type.
+    const type = 'type' in schema ? schema['type'] : null
+    const media = type === 'string' ? 'text/plain' : 'application/json'
+    const content = type === 'null' ? {} : { content: { [media]: { schema } } }
+    return [status, { description, headers: answerHeaders, ...content }]
+  })
+  return Object.fromEntries(described)
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  200: 'done, or found',
+  201: 'made',
+  204: 'done; there is nothing to say',
 }
 
 function problemResponses(codes: readonly ErrorCode[]) {
@@ -60,7 +97,9 @@ function problemResponses(codes: readonly ErrorCode[]) {
 }
 
 function problemResponse(codes: readonly ErrorCode[]) {
+  const isToRetry = codes.some((code) => errorRows[code].retryAfterS !== undefined)
   return {
+    headers: isToRetry ? { ...answerHeaders, 'Retry-After': retryAfter } : answerHeaders,
     description: codes.map((code) => `\`${code}\`: ${errorRows[code].meaning}.`).join('\n\n'),
     content: { 'application/problem+json': { schema: { $ref: `${problemId}#` } } },
   }

@@ -34,6 +34,7 @@ function addAcquire(app: App, door: Door): void {
       tag: 'locks',
       summary: 'Take a lock, or wait for it',
       answers: { 200: api.Granted, 202: api.StillWaiting },
+      idempotencyKey: true,
       problems: [...ofChanges, ...refusalsOfAcquire],
     }),
     params,

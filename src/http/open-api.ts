@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger'
 import type { SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { NoQuery } from './api.ts'
-import { withProblems } from './documented.ts'
+import { asDocumented } from './documented.ts'
 import { appliedIndex, stamp } from './door.ts'
 import type { App, Door } from './door.ts'
 
@@ -22,7 +22,7 @@ const withOptionalBodies: SwaggerTransformObject = (document) => {
 /** To be called before the routes that it describes are added. */
 export async function addOpenApi(app: App, door: Door): Promise<void> {
   await app.register(swagger, {
-    transform: ({ schema, url }) => ({ schema: withProblems(schema), url }),
+    transform: ({ schema, url }) => ({ schema: asDocumented(schema), url }),
     transformObject: withOptionalBodies,
     openapi: {
       openapi: '3.1.0',

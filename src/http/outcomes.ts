@@ -105,7 +105,8 @@ function refusalOf(refusal: Refused): ProblemDetails {
       return { code: refusal.code, detail: `renew session ${refusal.session}`, session: refusal.session }
     case 'token_stale': {
       const { code, token, endedBy } = refusal
-      return { code, detail: `token ${token} is not, or no longer, that of a holder: ${endedBy}`, token, endedBy }
+      const detail = `token ${token} is not, or no longer, that of a holder of this lock and session: ${endedBy}`
+      return { code, detail, token, endedBy }
     }
     case 'quota_exceeded': {
       const { code, limit, max } = refusal

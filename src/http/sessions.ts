@@ -30,6 +30,7 @@ function addOpening(app: App, door: Door): void {
       tag: 'sessions',
       summary: 'Open a session',
       answers: { 201: api.SessionOpened, 200: api.SessionOpened },
+      idempotencyKey: true,
       problems: [...ofChanges, 'session_ended', 'request_mismatch', 'quota_exceeded'],
     }),
     querystring: NoQuery,

@@ -185,7 +185,7 @@ function checkRemembered(state: LockState): void {
     const before = buckets[index - 1]
     assert(before === undefined || before.number < bucket.number, 'buckets ascend')
     const age = bucketNumber(state.time) - bucket.number
-    assert(age >= 0 && age < 6, 'what is remembered is no older than 60 s')
+    assert(age >= 0 && age < 7, 'what is remembered is no older than 70 s')
     for (const id of bucket.sessionless.keys()) assert(!state.sessionless.has(id), 'a living request has not ended')
     for (const id of bucket.openings.keys()) assert(!state.openings.has(id), 'a living session has not ended')
     let unreleased = bucket.openings.size

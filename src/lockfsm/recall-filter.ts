@@ -1,9 +1,9 @@
-// Which buckets of memory may know a request id. Nearly every request id asked for is new, and looking for it in six
+// Which buckets of memory may know a request id. Nearly every request id asked for is new, and looking for it in seven
 // large maps costs more cache misses than all the rest of an acquire (2 of 3.6 microseconds at full rate); one byte
 // says for nearly all of them that none knows it. Wrong in one direction only: a set bit may be another id's.
 import type { RequestId } from '../ids.ts'
 
-/** By a hash of the id, one bit per bucket: that of its number modulo 8, enough for the six that are kept. */
+/** By a hash of the id, one bit per bucket: that of its number modulo 8, enough for the seven that are kept. */
 export type RecallFilter = Uint8Array
 
 const slots = 1 << 20

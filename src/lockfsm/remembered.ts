@@ -1,4 +1,4 @@
-// What is remembered of ended requests for 50 to 60 s of cluster time, so that a repeat learns what became of its
+// What is remembered of ended requests for 60 to 70 s of cluster time, so that a repeat learns what became of its
 // request and a late copy does nothing (H15). Memory lies in buckets of 10 s, which are dropped whole: forgetting costs
 // nothing per record. Records are numbers and strings in Maps and no objects, because at full rate half a million
 // of them are alive. A session's records are found through the session and go with it; that a token was released is
@@ -44,8 +44,8 @@ export interface RequestKey {
 }
 
 const bucketMs = 10_000
-/** The bucket of the current time and five full ones: what is dropped is more than 50 s old. */
-const bucketsKept = 6
+/** The bucket of the current time and six full ones: what is dropped is more than 60 s old. */
+const bucketsKept = 7
 /** Maps this small stay in the caches. */
 const unfilteredMax = 5_000
 
@@ -125,7 +125,7 @@ export function forgetSession(remembered: Remembered, session: SessionId): void 
   }
 }
 
-/** Drops every bucket in which all is more than 50 s old. */
+/** Drops every bucket in which all is more than 60 s old. */
 export function forgetOld(remembered: Remembered, time: ClusterTime): void {
   const oldestKept = bucketNumber(time) - bucketsKept + 1
   for (;;) {

@@ -73,7 +73,12 @@ export type RequestView =
       readonly token: Token
     }
   /** `token` and `endedBy` are null for one that was never granted: withdrawn, or refused before it came. */
-  | { readonly state: 'ended'; readonly token: Token | null; readonly endedBy: EndedBy | null }
+  | {
+      readonly state: 'ended'
+      readonly session: SessionId | null
+      readonly token: Token | null
+      readonly endedBy: EndedBy | null
+    }
 
 export interface LockSummary {
   readonly lock: LockName
@@ -116,9 +121,11 @@ export function viewRequest(
   if (request !== undefined && !isRequestOver(request, state.time)) {
     return request.lock.name === lock ? requestView(request) : null
   }
-  const memory = recallRequest(state.remembered, { session: session?.id ?? null, requestId })
+  const key = { session: session?.id ?? null, requestId }
+  const memory = recallRequest(state.remembered, key)
   if (memory === null) return null
-  return { state: 'ended', token: memory.token, endedBy: memory.token === null ? null : memory.how }
+  const { token, how } = memory
+  return { state: 'ended', session: key.session, token, endedBy: token === null ? null : how }
 }
 
 /** For a resource that wants to know whether a token is still a holder's. */

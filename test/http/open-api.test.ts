@@ -13,7 +13,12 @@ interface Operation {
   readonly summary: string
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
   readonly requestBody?: { readonly required: boolean }
-  readonly responses: Readonly<Record<string, { readonly description: string }>>
+  readonly responses: Readonly<
+    Record<
+      string,
+      { readonly description: string; readonly headers?: object; readonly content?: Readonly<Record<string, unknown>> }
+    >
+  >
 }
 
 interface Document {
@@ -145,4 +150,25 @@ t.test('the document can be read at /docs', async (t) => {
   t.match(text, /swagger/)
   t.match(headers['holdfast-index'], /^\d+$/)
   t.equal((await get(app, '/docs/json')).body['openapi'], '3.1.0')
+})
+
+t.test('headers stand in the document, and only figures are no JSON', (t) => {
+  const answers = operations.flatMap(({ name, operation }) =>
+    Object.entries(operation.responses).map(([status, response]) => ({ name: `${name} ${status}`, ...response })),
+  )
+  for (const { name, headers } of answers) {
+    t.same(Object.keys(headers ?? {}).slice(0, 2), ['Holdfast-Index', 'Holdfast-Leader'], name)
+  }
+  const retried = answers.filter(({ headers }) => 'Retry-After' in (headers ?? {}))
+  t.ok(retried.length > 0 && retried.every(({ name }) => name.endsWith(' 503')))
+  const keyed = operations.filter(({ operation }) =>
+    operation.parameters?.some((parameter) => parameter.name === 'Idempotency-Key' && parameter.in === 'header'),
+  )
+  t.same(keyed.map(({ name }) => name).sort(), ['POST /v1/locks/{lock}/acquire', 'POST /v1/sessions'])
+  const text = answers.filter(({ content }) => 'text/plain' in (content ?? {}))
+  t.same(
+    text.map(({ name }) => name),
+    ['GET /metrics 200'],
+  )
+  t.end()
 })

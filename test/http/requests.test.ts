@@ -17,7 +17,7 @@ t.test('a request shows what became of it: waiting, granted, ended', async (t) =
   t.match(granted.body, { state: 'granted', session, sequence })
   t.ok(tokenOf(granted) > holder)
   await release(app, 'life', { token: granted.body.token })
-  t.same((await get(app, url)).body, { state: 'ended', token: granted.body.token, endedBy: 'released' })
+  t.same((await get(app, url)).body, { state: 'ended', session, token: granted.body.token, endedBy: 'released' })
 })
 
 t.test("a request that never came, was refused, or is another lock's is not found", async (t) => {
@@ -45,6 +45,7 @@ t.test('a DELETE takes a waiting request out of the queue, and a copy still on i
   isProblem(t, await acquire(app, 'cancel', { requestId }), 'request_cancelled', { requestId })
   t.same((await get(app, `/v1/locks/cancel/requests/${requestId}`)).body, {
     state: 'ended',
+    session: null,
     token: null,
     endedBy: null,
   })

@@ -26,7 +26,7 @@ t.test('a grant that expired is remembered by its id and, for longer, by its tok
   table.hold({ ttlMs: 1_000 })
   table.at(1_000)
   t.same(memoryOf(table), ['endedToken', 'rememberedRequest expired'])
-  table.at(61_000)
+  table.at(71_000)
   t.same(memoryOf(table), ['endedToken'])
 })
 

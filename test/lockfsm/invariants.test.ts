@@ -62,7 +62,7 @@ const damages: Record<string, (state: LockState) => void> = {
   'too many attempts': (state) => Object.assign(state.limits, { attemptsMax: 0 }),
   'a wrong count of holders': (state) => (state.held += 1),
   'a wrong count of memories': (state) => (state.remembered.count += 1),
-  'a bucket kept too long': (state) => (state.time = asClusterTime(60_000)),
+  'a bucket kept too long': (state) => (state.time = asClusterTime(70_000)),
   'an ended token that is lost': (state) => state.endedTokens.byToken.clear(),
   'an ordinal above the counter': (state) => (state.nextEnding = 1),
 }

@@ -71,7 +71,7 @@ export class Model {
   }
 
   private isRemembered(at: number): boolean {
-    return Math.floor(this.time / 10_000) - Math.floor(at / 10_000) < 6
+    return Math.floor(this.time / 10_000) - Math.floor(at / 10_000) < 7
   }
 
   private isOver(session: ModelSession): boolean {

@@ -63,9 +63,9 @@ t.test('a request that was released is remembered with its token, and is not gra
     token,
     endedBy: 'released',
   })
-  table.at(49_999)
+  table.at(59_999)
   t.match(table.acquire({ session, requestId: 'one' }).result, { code: 'already_released' })
-  table.at(60_000)
+  table.at(70_000)
   t.match(table.acquire({ session, requestId: 'one' }).result, { kind: 'granted' })
 })
 
@@ -178,6 +178,6 @@ t.test('when too much is remembered, what would make more is refused and what en
   t.match(table.cancel('waits', { lock: 'c', session }), { state: 'withdrawn' })
   t.match(table.answer(waits), { code: 'request_cancelled' })
   t.same(table.close(session), { kind: 'done' })
-  table.at(60_000)
+  table.at(70_000)
   t.match(table.acquire({ lock: 'd' }).result, { kind: 'granted' }, 'time makes room again')
 })

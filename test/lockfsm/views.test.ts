@@ -110,9 +110,9 @@ t.test('a request shows whether it waits, holds or has ended, and how', async (t
   t.equal(view('one', { of: session }), null)
   t.equal(view('two', { of: 's-99' }), null)
   table.release(token)
-  t.same(view('one'), { state: 'ended', token, endedBy: 'released' })
+  t.same(view('one'), { state: 'ended', session: null, token, endedBy: 'released' })
   table.cancel('three')
-  t.same(view('three'), { state: 'ended', token: null, endedBy: null })
+  t.same(view('three'), { state: 'ended', session: null, token: null, endedBy: null })
 })
 
 t.test('locks are listed in byte order, by prefix, page after page', async (t) => {
