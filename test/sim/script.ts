@@ -6,10 +6,11 @@ import { asLockName, asRequestId } from '../../src/ids.ts'
 import type { LockName, RequestId, SessionId, Token } from '../../src/ids.ts'
 import { decodePayload } from '../../src/codec/command.ts'
 import type { Acquire, Command, NumberedCommand } from '../../src/lockfsm/command.ts'
-import type { Granted, SessionOpened } from '../../src/lockfsm/outcome.ts'
+import type { Granted, Result, SessionOpened } from '../../src/lockfsm/outcome.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Replica } from '../../src/node/replica.ts'
 import { factsOf } from './checks/reads.ts'
+import { markOf } from './frontend.ts'
 import type { Exchange, Reply } from './frontend.ts'
 import type { Machine } from './machine.ts'
 import type { Scenario } from './scenario.ts'
@@ -54,6 +55,14 @@ export interface Told extends Exchange {
   readonly reply: Reply | null
   readonly sentAt: number
   /** Virtual time of the answer. */
+  readonly repliedAt: number
+}
+
+/** A read that was begun, and what has been heard of it. */
+export interface Shown {
+  /** Of the holder; null when there is none. */
+  readonly token: Token | null | 'failed' | 'waiting'
+  readonly sentAt: number
   readonly repliedAt: number
 }
 
@@ -149,15 +158,52 @@ export class Script {
   /** Sends a command to a node as one client; the answer is heard when it comes. */
   send(node: Machine, command: Command | ((takenInAt: Acquire['takenInAt']) => Command), waitMs = 0): Told {
     const told = { reply: null as Reply | null, sentAt: this.now, repliedAt: Infinity }
+    let mark: string | null = null
     const exchange = this.world.frontend.send(node.id, {
-      build: (takenInAt) => (typeof command === 'function' ? command(takenInAt) : command),
+      build: (takenInAt) => {
+        const built = typeof command === 'function' ? command(takenInAt) : command
+        mark = markOf(built)
+        return built
+      },
       waitMs,
       reply: (reply) => {
         told.reply = reply
         told.repliedAt = this.now
+        if (mark !== null) this.#judgeAnswer(mark, reply)
+        if (reply.kind === 'outcome') this.#judgeResult(reply.result, told.sentAt)
       },
     })
     return Object.assign(told, exchange)
+  }
+
+  /** S4: what is said to an attempt is what the log said to it; what is said not to be done never will be. */
+  #judgeAnswer(mark: string, reply: Reply): void {
+    const { answers } = this.world.lockChecks
+    if (reply.kind === 'noLeader' || reply.kind === 'overloaded') answers.definitelyNotDone(mark, reply.kind)
+    if (reply.kind !== 'outcome') return
+    if (reply.atStop !== true || reply.result.kind !== 'stillWaiting') answers.answered(mark, reply.result)
+  }
+
+  /** S3, S5: what is acknowledged has happened, what is assured lasts. */
+  #judgeResult(result: Result, sentAt: number): void {
+    const { promises } = this.world.lockChecks
+    if (result.kind === 'released') promises.released(result.token)
+    if (result.kind === 'granted' || result.kind === 'grantRenewed' || result.kind === 'sessionOpened') {
+      const token = result.kind === 'sessionOpened' ? null : result.token
+      const session = result.kind === 'grantRenewed' ? null : result.session
+      this.#assure({ token, session, until: sentAt + result.validForMs })
+    }
+    if (result.kind !== 'sessionsRenewed') return
+    for (const renewed of result.renewals) {
+      if ('refusal' in renewed) continue
+      this.#assure({ token: null, session: renewed.session, until: sentAt + renewed.validForMs })
+    }
+  }
+
+  #assure(promise: { token: Token | null; session: SessionId | null; until: number }): void {
+    const check = () => this.world.lockChecks.promises.assured(promise)
+    check()
+    this.world.timeline.at(promise.until, check)
   }
 
   /** Sends a command and waits for its answer. */
@@ -221,23 +267,31 @@ export class Script {
     return this.send(node, { kind: 'renewSessions', renewals: [{ session, ttlMs }] })
   }
 
-  /** Reads who holds `lock`: the token, null when nobody does, 'failed' when there was no answer. */
-  read(node: Machine, lock = someLock): Token | null | 'failed' {
-    let shown: Token | null | 'failed' | 'waiting' = 'waiting'
+  /** Reads who holds `lock`, without waiting for the answer. */
+  beginRead(node: Machine, lock = someLock): Shown {
+    const read = { token: 'waiting' as Shown['token'], sentAt: this.now, repliedAt: Infinity }
     const after = this.world.facts.ackedIndex
+    let token: Token | null = null
     this.world.frontend.read(node.id, {
       evaluate: (replica) => {
         const facts = factsOf(replica.lock, lock)
-        shown = facts.token
+        token = facts.token
         const index = replica.appliedIndex
         this.world.timeline.after(0, () => this.world.lockChecks.reads.checkRead({ lock, index, after, facts }))
       },
       reply: (reply) => {
-        if (reply === 'failed') shown = 'failed'
+        read.token = reply === 'failed' ? reply : token
+        read.repliedAt = this.now
       },
     })
-    this.until(() => shown !== 'waiting', 'an answer to a read')
-    return shown === 'waiting' ? 'failed' : shown
+    return read
+  }
+
+  /** Reads who holds `lock`: the token, null when nobody does, 'failed' when there was no answer. */
+  read(node: Machine, lock = someLock): Token | null | 'failed' {
+    const read = this.beginRead(node, lock)
+    this.until(() => read.token !== 'waiting', 'an answer to a read')
+    return read.token === 'waiting' ? 'failed' : read.token
   }
 
   requestId(): RequestId {
