@@ -11,6 +11,9 @@ import type { RunResult } from './run.ts'
 import { drawScenario, faultKinds } from './scenario.ts'
 import type { Scenario } from './scenario.ts'
 
+// The whole file takes half a minute of one core, which may be shared with others.
+t.setTimeout(240_000)
+
 const firstSeeds = [1, 2, 3, 4, 5, 6, 7, 8]
 
 /** Worlds that must be seen in every run, whatever the seeds above happen to draw. */

@@ -85,6 +85,12 @@ export class Actors {
     if (open !== undefined) this.#hangUpOne(open)
   }
 
+  /** Listens no longer to its calls, and asks for the same again. */
+  retry(client: ClientName, at: Machine): void {
+    for (const attempt of this.#openAttempts(client)) this.#hangUpOne(attempt)
+    this.ask(client, at)
+  }
+
   /** What it asks for next is another request. */
   giveUp(client: ClientName): void {
     for (const attempt of this.#openAttempts(client)) this.#hangUpOne(attempt)

@@ -30,8 +30,8 @@ t.test(`S1 S2 S3 L3: ${count} schedules of partitions keep every promise, and he
     return
   }
   t.comment(`${leaders} leaders, ${grants} grants, ${answers} answers; ${JSON.stringify(Object.fromEntries(drawn))}`)
-  t.ok(grants > count, 'locks were granted')
-  t.ok(leaders > 1.5 * count, 'leaders changed')
+  t.ok(grants > 0.8 * count, 'locks were granted')
+  t.ok(leaders > 1.3 * count, 'leaders changed')
 })
 
 /** What a person needs: the broken promise, how to see it again, the steps in words, a script for test/sim/histories. */

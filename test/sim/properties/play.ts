@@ -91,6 +91,7 @@ class Player {
         return this.#machine(step)
       case 'read':
       case 'ask':
+      case 'retry':
       case 'release':
       case 'renew':
       case 'hangUp':
@@ -149,7 +150,7 @@ class Player {
     }
   }
 
-  #client(step: Extract<Step, { kind: 'read' | 'ask' | 'release' | 'renew' | 'hangUp' | 'giveUp' }>): void {
+  #client(step: Extract<Step, { kind: 'read' | 'ask' | 'retry' | 'release' | 'renew' | 'hangUp' | 'giveUp' }>): void {
     const actors = this.#actors
     if (step.kind === 'hangUp') return actors.hangUp(step.client)
     if (step.kind === 'giveUp') return actors.giveUp(step.client)
@@ -157,6 +158,7 @@ class Player {
     if (at?.isUp !== true) return
     if (step.kind === 'read') actors.read(at)
     else if (step.kind === 'ask') actors.ask(step.client, at)
+    else if (step.kind === 'retry') actors.retry(step.client, at)
     else if (step.kind === 'release') actors.release(step.client, at)
     else actors.renew(step.client, at)
   }

@@ -24,6 +24,7 @@ export type Step =
   | { readonly kind: 'read'; readonly at: Where }
   // Of a client. Whoever asks again while its request is open asks under the same request id.
   | { readonly kind: 'ask'; readonly client: ClientName; readonly at: Where }
+  | { readonly kind: 'retry'; readonly client: ClientName; readonly at: Where }
   | { readonly kind: 'release'; readonly client: ClientName; readonly at: Where }
   | { readonly kind: 'renew'; readonly client: ClientName; readonly at: Where }
   | { readonly kind: 'hangUp'; readonly client: ClientName }
@@ -57,7 +58,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('restart'), at: where }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('pause'), at: where, ms }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('read'), at: where }) },
-  { weight: 10, arbitrary: fc.record({ kind: fc.constant('ask'), client, at: where }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('ask'), client, at: where }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('retry'), client, at: where }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('release'), client, at: where }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('renew'), client, at: where }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('hangUp'), client }) },
@@ -97,6 +99,8 @@ export function describe(step: Step): string {
       return `somebody reads at ${nameOf(step.at)}`
     case 'ask':
       return `${step.client} asks for the lock at ${nameOf(step.at)}`
+    case 'retry':
+      return `${step.client} hangs up and asks again at ${nameOf(step.at)}`
     case 'release':
       return `${step.client} releases at ${nameOf(step.at)}`
     case 'renew':
