@@ -174,9 +174,10 @@ export class LifeChecks {
     const begun = new Map<Token, Grant>()
     const common = { index, grantedAt: time, claimed: false }
     for (const { name: lock, holder } of state.locks.values()) {
-      if (holder === null || holder.token === null || this.grants.has(holder.token)) continue
+      if (holder === null || holder.token === null) continue
       const { token, id: requestId, sequence, ttlMs } = holder
       const session = holder.session?.id ?? null
+      if (this.#isKnown({ token, lock, session, requestId }, null)) continue
       const deadline = session === null ? time + (ttlMs ?? 0) : null
       begun.set(token, { ...common, lock, session, requestId, token, deadline, ended: null })
       const [next] = viewLock(state, lock).queue
@@ -186,12 +187,26 @@ export class LifeChecks {
       )
     }
     for (const { result } of outcomes) {
-      if (result.kind !== 'granted' || this.grants.has(result.token) || begun.has(result.token)) continue
+      if (result.kind !== 'granted') continue
       // Granted, and ended on request within the same entry.
       const { lock, session, requestId, token } = result
+      if (begun.has(token) || this.#isKnown(result, time)) continue
       begun.set(token, { ...common, lock, session, requestId, token, deadline: null, ended: { at, time, asked: true } })
     }
     for (const grant of [...begun.values()].sort((a, b) => a.token - b.token)) this.#begin(grant, time)
+  }
+
+  /** S2: a token is known by one grant only. Whoever is told of it may hear so in the entry that ended it, never later. */
+  #isKnown(
+    { token, lock, session, requestId }: Pick<Grant, 'token' | 'lock' | 'session' | 'requestId'>,
+    toldAt: ClusterTime | null,
+  ): boolean {
+    const known = this.grants.get(token)
+    if (known === undefined) return false
+    const isSame = known.lock === lock && known.session === session && known.requestId === requestId
+    assert(isSame, `S2: token ${token} was given to ${known.requestId} and to ${requestId}`)
+    assert(known.ended === null || known.ended.time === toldAt, `S2: token ${token} was given again after its end`)
+    return true
   }
 
   #begin(grant: Grant, time: ClusterTime): void {
