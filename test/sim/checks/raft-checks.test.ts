@@ -1,0 +1,230 @@
+// The invariants of several members, each broken once in a settled cluster: by doctoring what a member has in memory or on
+// its disk, or by putting words into its mouth. The same cluster undoctored is the innocent case.
+import t from 'tap'
+import { assert } from '../../../src/assert.ts'
+import { asIndex, asTerm } from '../../../src/ids.ts'
+import type { NodeId } from '../../../src/ids.ts'
+import type { Entry } from '../../../src/raft/entry.ts'
+import type { Message } from '../../../src/raft/message.ts'
+import { becomeLeader } from '../../../src/raft/roles.ts'
+import { createRaft } from '../../../src/raft/state.ts'
+import type { RaftState } from '../../../src/raft/state.ts'
+import { MemoryDisk } from '../../support/memory-disk.ts'
+import type { Machine } from '../machine.ts'
+import { Script } from '../script.ts'
+import { RaftChecks } from './raft-checks.ts'
+
+interface Scene {
+  readonly script: Script
+  readonly checks: RaftChecks
+  /** The leader, and the two others. */
+  readonly a: Machine
+  readonly b: Machine
+  readonly c: Machine
+  readonly committed: Entry[]
+}
+
+/** A settled cluster, and checks that have seen all of it once. */
+function scene(): Scene {
+  const script = new Script().found()
+  script.hold(script.leader)
+  script.until(() => script.isSettled, 'all have applied it')
+  const committed: Entry[] = []
+  const { machines } = script.world
+  const checks = new RaftChecks(machines, (entry) => committed.push(entry))
+  for (const machine of machines) checks.turned(machine)
+  const [b, c] = script.followers
+  assert(b !== undefined && c !== undefined, 'two follow')
+  return { script, checks, a: script.leader, b, c, committed }
+}
+
+function raftOf({ node }: Machine): RaftState {
+  const raft = node?.replica?.core.raft
+  assert(raft !== undefined, 'it is a member')
+  return raft
+}
+
+/** `machine` leads `term` with an empty log, as if it knew nothing. */
+function leadFromNothing(machine: Machine, term: number): void {
+  const raft = raftOf(machine)
+  const { self, members, options, random, now } = raft
+  const hardState = { currentTerm: asTerm(term), votedFor: self }
+  const empty = { firstIndex: asIndex(1), lastIndex: asIndex(0), lastTime: raft.log.lastTime, spans: [] }
+  Object.assign(raft, createRaft({ self, members, options, random, now, stored: { ...empty, hardState } }))
+  becomeLeader(raft, [])
+}
+
+/** The leader makes an entry that nobody else has. */
+function proposeAlone(machine: Machine): RaftState {
+  const raft = raftOf(machine)
+  const { core } = machine.node?.replica ?? {}
+  core?.step({ kind: 'propose', payload: new Uint8Array(3), exempt: true, now: raft.now })
+  return raft
+}
+
+function says(from: Machine, to: NodeId, checks: RaftChecks, message: Message): () => void {
+  return () => checks.sent(from, to, message)
+}
+
+t.test('a settled cluster is right, and its log is handed on once and in order', async (t) => {
+  const { checks, committed, script } = scene()
+  for (const machine of script.world.machines) checks.turned(machine)
+  t.strictSame(
+    committed.map(({ index }) => index),
+    committed.map((_, position) => position + 1),
+  )
+  t.equal(checks.lastCommitted, script.world.raftChecks.lastCommitted)
+})
+
+t.test('1 two leaders of one term are seen', async (t) => {
+  const { checks, a, b } = scene()
+  leadFromNothing(b, raftOf(a).currentTerm)
+  t.throws(() => checks.turned(b), new RegExp(`^1: ${a.id} and ${b.id} lead term`))
+})
+
+t.test('3 another entry of the same index and term is seen', async (t) => {
+  const { checks, a, b, committed } = scene()
+  const entry = committed[0]
+  assert(entry !== undefined, 'there is an entry')
+  const batch = { meta: null, hardState: null, truncateFrom: null }
+  checks.written(a, { ...batch, entries: [entry] })
+  checks.written(b, { ...batch, entries: [{ ...entry }] })
+  const other = { ...entry, payload: Uint8Array.of(1, 2, 3) }
+  t.throws(() => checks.written(b, { ...batch, entries: [other] }), /^3: entry 1 \d+ differs between members/)
+})
+
+t.test('4 a leader without a committed entry is seen', async (t) => {
+  const { checks, a, b } = scene()
+  leadFromNothing(b, raftOf(a).currentTerm + 1)
+  t.throws(() => checks.turned(b), new RegExp(`^4: ${b.id} leads term \\d+ without committed entry`))
+})
+
+t.test('5 an entry that is applied but not there is seen', async (t) => {
+  const { script, a } = scene()
+  const raft = raftOf(a)
+  const fresh = new RaftChecks(script.world.machines, () => {})
+  a.disk = new MemoryDisk({ schedule: () => {}, random: () => 0 })
+  raft.log.window.splice(0)
+  raft.log.windowBytes = 0
+  t.throws(() => fresh.turned(a), /^5: n\d applied entry 1, which it does not have/)
+})
+
+t.test('6 an entry that is committed on the disk of a minority is seen', async (t) => {
+  const { checks, a } = scene()
+  const raft = proposeAlone(a)
+  checks.turned(a)
+  raft.commitIndex = raft.log.lastIndex
+  if (raft.role.kind === 'leader') raft.role.uncommittedBytes = 0
+  t.throws(() => checks.turned(a), /^6: entry \d+ is committed on 0 disks/)
+})
+
+t.test('7 another entry in the place of a committed one is seen', async (t) => {
+  const { script, b, a } = scene()
+  const fresh = new RaftChecks(script.world.machines, () => {})
+  fresh.turned(a)
+  const { window } = raftOf(b).log
+  const last = window.at(-1)
+  assert(last !== undefined, 'it has the last entry in memory')
+  window[window.length - 1] = { ...last, payload: last.payload.map((byte) => byte ^ 1) }
+  t.throws(() => fresh.turned(b), new RegExp(`^7: committed entry ${last.index} is another at ${b.id}`))
+})
+
+t.test('8 an entry of an earlier term that is committed by counting is seen', async (t) => {
+  const { checks, a } = scene()
+  const raft = proposeAlone(a)
+  raft.currentTerm = asTerm(raft.currentTerm + 1)
+  raft.commitIndex = raft.log.lastIndex
+  if (raft.role.kind === 'leader') raft.role.uncommittedBytes = 0
+  t.throws(() => checks.turned(a), /^8: n\d commits entry \d+ of an earlier term by counting/)
+})
+
+t.test('9 a commit index that goes back is seen', async (t) => {
+  const { checks, b } = scene()
+  const raft = raftOf(b)
+  raft.commitIndex = asIndex(raft.commitIndex - 1)
+  raft.appliedIndex = raft.commitIndex
+  t.throws(() => checks.turned(b), /^9: the commit index of n\d went back/)
+})
+
+t.test('9 a term that a member has spoken in and forgot in a restart is seen', async (t) => {
+  const { script, a } = scene()
+  const fresh = new RaftChecks(script.world.machines, () => {})
+  const { currentTerm } = raftOf(a)
+  const later = asTerm(currentTerm + 1)
+  fresh.sent(a, a.id, { kind: 'requestVoteResponse', term: currentTerm, granted: false })
+  fresh.turned(a)
+  const stored = a.disk.durable().hardState
+  Object.assign(stored, { currentTerm: later })
+  fresh.processEnded(a)
+  fresh.sent(a, a.id, { kind: 'requestVoteResponse', term: later, granted: false })
+  t.throws(() => fresh.turned(a), /^9: the term of n\d went back/)
+})
+
+t.test('10 two votes in one term are seen', async (t) => {
+  const { checks, a, b, c } = scene()
+  const { currentTerm: term, votedFor } = raftOf(b).votedFor === null ? raftOf(c) : raftOf(b)
+  const voter = raftOf(b).votedFor === null ? c : b
+  const other = voter === b ? c : b
+  t.equal(votedFor, a.id)
+  checks.sent(voter, a.id, { kind: 'requestVoteResponse', term, granted: true })
+  const again = says(voter, other.id, checks, { kind: 'requestVoteResponse', term, granted: true })
+  t.throws(again, /^10: n\d votes in term \d+ for n\d and for n\d/)
+})
+
+t.test('11 a vote that is not stored is seen', async (t) => {
+  const { checks, b, c } = scene()
+  const term = raftOf(b).currentTerm
+  const vote = says(b, c.id, checks, { kind: 'requestVoteResponse', term, granted: true })
+  t.throws(vote, /^11: n\d votes in term \d+ without having stored it/)
+})
+
+t.test('11 a word in a term that is not stored is seen, unless it is about a pre-vote', async (t) => {
+  const { checks, b, c } = scene()
+  const term = asTerm(raftOf(b).currentTerm + 1)
+  checks.sent(b, c.id, { kind: 'preVoteResponse', term, poll: 1, granted: true })
+  const word = says(b, c.id, checks, { kind: 'requestVoteResponse', term, granted: false })
+  t.throws(word, /^11: n\d speaks in a term it has not stored/)
+})
+
+t.test('11 an acknowledgement of what is not on the disk is seen', async (t) => {
+  const { checks, a, b } = scene()
+  const { currentTerm: term, log } = raftOf(b)
+  checks.sent(b, a.id, { kind: 'appendAccepted', term, round: 1, matchIndex: log.lastIndex })
+  const matchIndex = asIndex(log.lastIndex + 1)
+  const lie = says(b, a.id, checks, { kind: 'appendAccepted', term, round: 1, matchIndex })
+  t.throws(lie, /^11: n\d acknowledges entry \d+, which is not on its disk/)
+})
+
+t.test('14 a commit of an older leader that a later one lacks is seen', async (t) => {
+  const { script, checks, a, b, c } = scene()
+  // What a sends arrives and is stored, but a never hears of it.
+  for (const other of [b, c]) script.world.network.cut(other.id, a.id)
+  proposeAlone(a)
+  script.pass(100)
+  const raft = raftOf(a)
+  checks.turned(a)
+  leadFromNothing(c, raft.currentTerm + 1)
+  raft.commitIndex = raft.log.lastIndex
+  if (raft.role.kind === 'leader') raft.role.uncommittedBytes = 0
+  t.throws(() => checks.turned(a), /^14: n\d commits entry \d+ in term \d+, n\d leads \d+ without it/)
+})
+
+t.test('17 a durable entry that is not on the disk is seen', async (t) => {
+  const { checks, b } = scene()
+  b.disk = new MemoryDisk({ schedule: () => {}, random: () => 0 })
+  t.throws(() => checks.turned(b), /^17: n\d lost entry \d+/)
+})
+
+t.test('17 a vote that the disk has not is seen', async (t) => {
+  const { checks, b } = scene()
+  const raft = raftOf(b)
+  raft.votedFor = b.id
+  t.throws(() => checks.turned(b), /^17: the disk of n\d has another vote/)
+})
+
+t.test('12, 13, 15 the state of every member is checked after each of its turns', async (t) => {
+  const { checks, b } = scene()
+  const raft = raftOf(b)
+  raft.durability.durableIndex = asIndex(raft.log.lastIndex + 1)
+  t.throws(() => checks.turned(b), /only entries of the log are durable/)
+})
