@@ -2,10 +2,11 @@
 // its disk, or by putting words into its mouth. The same cluster undoctored is the innocent case.
 import t from 'tap'
 import { assert } from '../../../src/assert.ts'
-import { asIndex, asTerm } from '../../../src/ids.ts'
+import { asIndex, asIo, asTerm } from '../../../src/ids.ts'
 import type { NodeId } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
 import type { Message } from '../../../src/raft/message.ts'
+import { append } from '../../../src/raft/log.ts'
 import { becomeLeader } from '../../../src/raft/roles.ts'
 import { createRaft } from '../../../src/raft/state.ts'
 import type { RaftState } from '../../../src/raft/state.ts'
@@ -93,6 +94,22 @@ t.test('3 another entry of the same index and term is seen', async (t) => {
   t.throws(() => checks.written(b, { ...batch, entries: [other] }), /^3: entry 1 \d+ differs between members/)
 })
 
+t.test('3 an entry behind a hole, or behind another term, is seen', async (t) => {
+  const { checks, a, b, committed } = scene()
+  const entry = committed.at(-1)
+  assert(entry !== undefined, 'there is an entry')
+  const batch = { meta: null, hardState: null, truncateFrom: null }
+  checks.written(a, { ...batch, entries: [entry] })
+  raftOf(b).log.spans.unshift({ term: asTerm(0), firstIndex: asIndex(1) })
+  raftOf(b).log.spans.splice(1, Infinity, { term: entry.term, firstIndex: entry.index })
+  t.throws(() => checks.written(b, { ...batch, entries: [entry] }), /^3: entry \d+ \d+ follows different terms/)
+  const index = asIndex(entry.index + 2)
+  t.throws(
+    () => checks.written(a, { ...batch, entries: [{ ...entry, index }] }),
+    /^3: n\d writes entry \d+ behind a hole/,
+  )
+})
+
 t.test('4 a leader without a committed entry is seen', async (t) => {
   const { checks, a, b } = scene()
   leadFromNothing(b, raftOf(a).currentTerm + 1)
@@ -107,6 +124,16 @@ t.test('5 an entry that is applied but not there is seen', async (t) => {
   raft.log.window.splice(0)
   raft.log.windowBytes = 0
   t.throws(() => fresh.turned(a), /^5: n\d applied entry 1, which it does not have/)
+})
+
+t.test('5 an entry that is applied before the one in front of it is seen', async (t) => {
+  const { script, a } = scene()
+  const fresh = new RaftChecks(script.world.machines, () => {})
+  Object.assign(raftOf(a).log, { firstIndex: asIndex(2) })
+  raftOf(a).log.spans.splice(0, 1, { term: raftOf(a).currentTerm, firstIndex: asIndex(2) })
+  raftOf(a).log.window.splice(0)
+  raftOf(a).log.windowBytes = 0
+  t.throws(() => fresh.turned(a), /^5: n\d applied entry 2 with a gap/)
 })
 
 t.test('6 an entry that is committed on the disk of a minority is seen', async (t) => {
@@ -195,6 +222,14 @@ t.test('11 an acknowledgement of what is not on the disk is seen', async (t) => 
   t.throws(lie, /^11: n\d acknowledges entry \d+, which is not on its disk/)
 })
 
+t.test('11 an acknowledgement of another entry than the one on the disk is seen', async (t) => {
+  const { checks, a, b } = scene()
+  const { currentTerm: term, log } = raftOf(b)
+  log.spans.push({ term: asTerm(term + 1), firstIndex: log.lastIndex })
+  const lie = says(b, a.id, checks, { kind: 'appendAccepted', term, round: 1, matchIndex: log.lastIndex })
+  t.throws(lie, /^11: n\d acknowledges another entry/)
+})
+
 t.test('14 a commit of an older leader that a later one lacks is seen', async (t) => {
   const { script, checks, a, b, c } = scene()
   // What a sends arrives and is stored, but a never hears of it.
@@ -213,6 +248,21 @@ t.test('17 a durable entry that is not on the disk is seen', async (t) => {
   const { checks, b } = scene()
   b.disk = new MemoryDisk({ schedule: () => {}, random: () => 0 })
   t.throws(() => checks.turned(b), /^17: n\d lost entry \d+/)
+})
+
+t.test('17 a tail or a term that the disk has not is seen', async (t) => {
+  const tail = scene()
+  const { log, durability } = raftOf(tail.b)
+  const last = log.window.at(-1)
+  assert(last !== undefined, 'it has the last entry in memory')
+  append(log, [{ ...last, index: asIndex(last.index + 1) }])
+  durability.unsynced.push({ firstIndex: log.lastIndex, io: asIo(durability.lastIo + 1) })
+  t.throws(() => tail.checks.turned(tail.b), /^17: the disk of n\d ends at \d+, its log at \d+/)
+
+  const { checks, b } = scene()
+  const raft = raftOf(b)
+  raft.currentTerm = asTerm(raft.currentTerm + 1)
+  t.throws(() => checks.turned(b), /^17: the disk of n\d is in another term/)
 })
 
 t.test('17 a vote that the disk has not is seen', async (t) => {
