@@ -24,6 +24,8 @@ export interface CallParts {
   readonly build: Parameters<Frontend['send']>[1]['build']
   readonly waitMs: number
   readonly patienceMs: number
+  /** Where to call; left out, the node it is used to, or any. */
+  readonly node?: NodeId
 }
 
 export class Caller {
@@ -54,12 +56,12 @@ export class Caller {
     return this.#random.chance(0.5) ? this.#home : this.#random.pick(this.#nodes)
   }
 
-  *call({ build, waitMs, patienceMs }: CallParts): Task<Reply> {
+  *call({ build, waitMs, patienceMs, node = this.pickNode() }: CallParts): Task<Reply> {
     const shared = this.#shared
     shared.operations++
     const after = shared.ackedIndex
     const reply = yield* wait<Reply>((settle) => {
-      const exchange = this.#frontend.send(this.pickNode(), { build, waitMs, reply: settle })
+      const exchange = this.#frontend.send(node, { build, waitMs, reply: settle })
       this.#timeline.after(patienceMs, () => {
         exchange.hangUp()
         settle({ kind: 'broken' })

@@ -58,11 +58,14 @@ export class Client {
   readonly #parts: ClientParts
   readonly #caller: Caller
   readonly #session: ClientSession
+  /** Chance that it leaves its session behind after some work: some keep one as long as they live (H13). */
+  readonly #leaves: number
   #busyTasks = 0
   #count = 0
 
   constructor(parts: ClientParts) {
     this.#parts = parts
+    this.#leaves = parts.random.pick([0, 0.15])
     this.#caller = new Caller(parts)
     this.#session = new ClientSession(parts, this.#caller)
   }
@@ -82,6 +85,12 @@ export class Client {
     start(this.#session.close(), () => this.#busyTasks--)
   }
 
+  /** Reads at a node that it has in mind, beside its other work: at one that leads no longer, say. */
+  look(node: NodeId): void {
+    this.#busyTasks++
+    start(this.#read(node), () => this.#busyTasks--)
+  }
+
   *#live(): Task {
     const { timeline, random, style, shared } = this.#parts
     yield* sleep(timeline, random.between(0, style.thinkMs))
@@ -95,13 +104,13 @@ export class Client {
 
   *#work(): Task {
     const { random, style, locks } = this.#parts
-    if (random.chance(style.reads)) return yield* this.#read()
+    if (random.chance(style.reads)) return yield* this.#read(this.#caller.pickNode())
     const session = random.chance(style.withSession) ? yield* this.#session.get() : null
     const grant = yield* this.#acquire(random.pick(locks), session)
     // Sometimes a second lock beside the first, so that a session ends with several.
     const second = grant !== null && random.chance(0.3) ? yield* this.#acquire(random.pick(locks), session) : null
     if (grant !== null) yield* this.#hold(grant, second)
-    if (session !== null && random.chance(0.15)) {
+    if (session !== null && random.chance(this.#leaves)) {
       if (random.chance(0.5)) yield* this.#session.close()
       else this.#session.forget()
     }
@@ -118,9 +127,10 @@ export class Client {
     const acquire = { lock, session: session?.id ?? null, requestId, ttlMs, waitMs, pollMs }
     const attempts = random.whole(1, 5)
     for (let attempt = 0; attempt < attempts; attempt++) {
-      // Now and then the same request goes to two nodes at once, and only one answer is waited for.
-      if (random.chance(style.twin)) start(this.#attempt(acquire))
-      const { reply, until } = yield* this.#attempt(acquire)
+      // Now and then the same request goes out twice at once, to two nodes or to one, and one answer is waited for.
+      const node = this.#caller.pickNode()
+      if (random.chance(style.twin)) start(this.#attempt(acquire, random.chance(0.4) ? node : this.#caller.pickNode()))
+      const { reply, until } = yield* this.#attempt(acquire, node)
       if (reply.kind !== 'outcome') continue
       const { result } = reply
       if (result.kind === 'granted') return this.#granted(result, { lock, session, until })
@@ -133,7 +143,7 @@ export class Client {
     return null
   }
 
-  *#attempt(acquire: AcquireRequest): Task<{ reply: Reply; until: number }> {
+  *#attempt(acquire: AcquireRequest, node: NodeId): Task<{ reply: Reply; until: number }> {
     const { random, timeline, checks, name, style } = this.#parts
     const mark = `${name}.${++this.#count}`
     const sentAt = timeline.now
@@ -146,6 +156,7 @@ export class Client {
         takenInAt,
         ...acquire,
       }),
+      node,
       waitMs: acquire.pollMs,
       patienceMs: random.chance(0.3) ? random.pick(style.patienceMs) : acquire.pollMs + 10_000,
     })
@@ -179,9 +190,12 @@ export class Client {
   *#hold(first: HeldGrant, second: HeldGrant | null): Task {
     const { timeline, random, style } = this.#parts
     const grants = second === null ? [first] : [first, second]
-    const end = timeline.now + random.exponential(style.holdMs)
+    const shortestMs = Math.min(...grants.map(({ granted }) => granted.ttlMs))
+    // Nobody need renew before the TTL is nearly over: a grant that was given back meanwhile is missed then (H10, H11).
+    const isIdle = first.session === null && random.chance(0.15)
+    if (isIdle) yield* sleep(timeline, shortestMs * random.between(0.5, 0.95))
+    const end = timeline.now + (isIdle ? 0 : random.exponential(style.holdMs))
     while (timeline.now < end) {
-      const shortestMs = Math.min(...grants.map(({ granted }) => granted.ttlMs))
       yield* sleep(timeline, Math.min(end - timeline.now, (shortestMs / 3) * random.between(0.3, 1.3)) + 1)
       if (first.session !== null || timeline.now >= end) continue
       for (const grant of grants) if (!(yield* this.#renewGrant(grant))) return
@@ -254,13 +268,13 @@ export class Client {
 
   // ---- reads
 
-  *#read(): Task {
+  *#read(node: NodeId): Task {
     const { random, frontend, locks, shared, checks, timeline } = this.#parts
     const lock = random.pick(locks)
     const after = shared.ackedIndex
     shared.operations++
     yield* wait<'done' | 'failed'>((settle) => {
-      frontend.read(this.#caller.pickNode(), {
+      frontend.read(node, {
         evaluate: (replica) => {
           const facts = factsOf(replica.lock, lock)
           const { token } = facts

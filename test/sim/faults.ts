@@ -16,6 +16,7 @@ export class Faults {
   #active = true
   /** How many of the next leaders are hit as soon as they lead. */
   #leadersToHit = 0
+  #lastLeader: Machine | null = null
 
   constructor(world: World) {
     this.#world = world
@@ -36,6 +37,7 @@ export class Faults {
 
   /** Between its election and the first commit of its term a leader is at its most delicate (§5.4.2, Figure 8). */
   newLeader(machine: Machine): void {
+    this.#askDeposed(machine)
     if (!this.#active || this.#leadersToHit === 0) return
     this.#leadersToHit--
     const { timeline, machines } = this.#world
@@ -47,6 +49,17 @@ export class Faults {
       const cutOff = machines.filter((other) => other !== machine && (other !== keeps || this.#random.chance(0.3)))
       this.#cut(cutOff.flatMap((other) => both(machine, other)))
     })
+  }
+
+  /** Clients go on reading at the leader they know, which may not know yet that there is another (B54, S6). */
+  #askDeposed(machine: Machine): void {
+    const deposed = this.#lastLeader
+    this.#lastLeader = machine
+    if (!this.#active || deposed === null || deposed === machine) return
+    const { clients, timeline } = this.#world
+    for (let read = 0; read < 12; read++) {
+      timeline.after(this.#random.between(0, 700), () => this.#random.pick(clients).look(deposed.id))
+    }
   }
 
   /** No more faults, and everything that can be undone is undone. */
