@@ -18,6 +18,7 @@ export function found(world: World): boolean {
       for (const machine of machines) if (!world.failures.has(machine.id)) machine.start()
     })
   }
+  crashAtAnyMoment(world)
   if (scenario.foundingTrouble) disturb(world)
   for (let wipe = 0; wipe < scenario.foundingWipes; wipe++) {
     timeline.at(random.exponential(300), () => replaceDisk(world, random.pick(machines)))
@@ -30,6 +31,16 @@ export function found(world: World): boolean {
   assert(isFounded || scenario.foundingWipes > 0, 'L3: the members did not found a cluster')
   for (const machine of machines) if (!isMember(world, machine)) world.wiped.add(machine.id)
   return isFounded
+}
+
+/** A fuse burns at the calls of ports; between two of them something may be on its way to the disk, and the power fail. */
+function crashAtAnyMoment({ scenario, machines, timeline, random: ofWorld }: World): void {
+  const random = ofWorld.fork('crashes while founding')
+  for (let crash = 0; crash < scenario.foundingCrashes; crash++) {
+    const machine = random.pick(machines)
+    const isDark = random.chance(0.5)
+    timeline.at(random.exponential(200), () => machine.crash(isDark))
+  }
 }
 
 /** Links are cut and reset until everybody must have met everybody several times. */
