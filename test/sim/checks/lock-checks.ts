@@ -45,7 +45,7 @@ export class LockChecks {
     this.index = index
     checkState(state)
     this.numbers.applied(commands)
-    this.answers.applied(commands, outcomes)
+    this.answers.applied(commands, outcomes, state)
     this.lives.applied({ state, index, time, commands, outcomes, at: this.#now() })
     this.reads.applied(state, index)
     this.promises.entryApplied()
