@@ -19,6 +19,9 @@ import { Peers } from './peers.ts'
 import { Replica } from './replica.ts'
 import type { Wire } from './wire.ts'
 
+/** A turn that begins so long after it was asked for has a stall behind it. */
+const stallMs = 100
+
 export interface NodeSetup {
   readonly self: NodeId
   /** All members, self included. */
@@ -243,7 +246,15 @@ export class HoldfastNode {
   #wake(): void {
     if (this.#turnDue || this.#stopped) return
     this.#turnDue = true
-    this.#parts.host.defer(() => this.#turn())
+    const wokenAt = this.#parts.host.now()
+    this.#parts.host.defer(() => this.#turnUnlessLate(wokenAt))
+  }
+
+  /** Behind a stall it has not read what came meanwhile: the loop looks at its sockets once more before time counts. */
+  #turnUnlessLate(wokenAt: number): void {
+    const { host } = this.#parts
+    if (host.now() - wokenAt < stallMs) this.#turn()
+    else host.defer(() => this.#turn())
   }
 
   #turn(): void {

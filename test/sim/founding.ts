@@ -18,10 +18,16 @@ export function found(world: World): boolean {
       for (const machine of machines) if (!world.failures.has(machine.id)) machine.start()
     })
   }
+  let isOver = false
   crashAtAnyMoment(world)
   if (scenario.foundingTrouble) disturb(world)
   for (let wipe = 0; wipe < scenario.foundingWipes; wipe++) {
-    timeline.at(random.exponential(300), () => replaceDisk(world, random.pick(machines)))
+    timeline.at(random.exponential(300), () => {
+      const machine = random.pick(machines)
+      // Who comes late is wiped all the same, but as a member.
+      if (isOver) world.wiped.add(machine.id)
+      replaceDisk(world, machine)
+    })
   }
   const serves = () => world.leader !== null && world.lockChecks.index > 0
   const isFounded = world.run(
@@ -29,6 +35,7 @@ export function found(world: World): boolean {
     () => serves() && machines.every(({ id, isUp }) => isUp || world.failures.has(id)),
   )
   assert(isFounded || scenario.foundingWipes > 0, 'L3: the members did not found a cluster')
+  isOver = true
   for (const machine of machines) if (!isMember(world, machine)) world.wiped.add(machine.id)
   return isFounded
 }

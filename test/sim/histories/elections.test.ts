@@ -80,6 +80,27 @@ t.test('H35 one slow disk under all: somebody leads, and work goes on when it re
   t.equal(answerOf(told), 'granted')
 })
 
+t.test('heartbeats that came while the loop stalled count before it gives the leader up', async (t) => {
+  const script = new Script().found()
+  const { follower } = script
+  script.pass(100)
+  // Between two things that it reads: the turn that is due then has not read what comes meanwhile.
+  follower.process?.arrive(() => {
+    script.replicaOf(follower).read({ ready: () => {}, noLeader: () => {} })
+    follower.process?.pauseUntil(script.now + 1500)
+  })
+  const since = script.now
+  script.pass(1499)
+  const roles = new Set<string>()
+  // Turns are 20 microseconds apart here.
+  while (script.now < since + 1502) {
+    script.pass(0.01)
+    const { raft } = script.replicaOf(follower).core
+    roles.add(raft.role.kind === 'follower' && raft.role.leader !== null ? 'follows' : 'is alone')
+  }
+  t.same([...roles], ['follows'])
+})
+
 t.test('a leader that is cut off answers nothing as done, and the others go on', async (t) => {
   const script = new Script().found()
   const old = script.leader
