@@ -1,5 +1,6 @@
 // `npm run bench`: a fresh cluster per round, every load in every round, medians over the rounds. Options: --rounds N,
-// --seconds N (of each load), --only SUBSTRING (of a load's name), --json FILE, --compare FILE (an earlier JSON).
+// --seconds N (of each load), --only SUBSTRING (of a load's name), --json FILE (.bench.json), --compare FILE
+// (an earlier JSON).
 // `npm run bench -- failover [--trials N]`: outages after SIGKILL and SIGSTOP of the leader.
 import { parseArgs } from 'node:util'
 import { measureBare } from './bare.ts'
@@ -16,7 +17,7 @@ const { values: options, positionals } = parseArgs({
     seconds: { type: 'string', default: '5' },
     trials: { type: 'string', default: '10' },
     only: { type: 'string', default: '' },
-    json: { type: 'string' },
+    json: { type: 'string', default: '.bench.json' },
     compare: { type: 'string' },
   },
 })
@@ -29,7 +30,8 @@ else for (let round = 0; round < Number(options.rounds); round++) await runRound
 
 const report = gathering.report(new Date())
 print(report, options.compare === undefined ? null : readReport(options.compare))
-if (options.json !== undefined) writeReport(options.json, report)
+writeReport(options.json, report)
+console.log(`\n${options.json} has these figures; --compare shows a later run beside a copy of it`)
 
 async function runRound(seconds: number): Promise<void> {
   if (isWanted('bare Fastify')) {

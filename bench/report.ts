@@ -63,8 +63,15 @@ export function writeReport(file: string, report: Report): void {
   writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`)
 }
 
+/** Throws when the file holds something else. */
 export function readReport(file: string): Report {
-  return JSON.parse(readFileSync(file, 'utf8')) as Report
+  const found: unknown = JSON.parse(readFileSync(file, 'utf8'))
+  if (!isReport(found)) throw new Error(`${file} is no report of \`npm run bench\``)
+  return found
+}
+
+function isReport(value: unknown): value is Report {
+  return typeof value === 'object' && value !== null && 'figures' in value && Array.isArray(value.figures)
 }
 
 function percentChange(before: number, now: number): string {
