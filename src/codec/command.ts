@@ -9,7 +9,7 @@ import type { Reader } from './packr.ts'
 
 const tags = {
   nodeStarted: 1,
-  nodeLost: 2,
+  // 2 was a nodeLost without the number.
   openSession: 3,
   renewSessions: 4,
   closeSession: 5,
@@ -18,6 +18,7 @@ const tags = {
   renewGrant: 8,
   cancelRequest: 9,
   withdraw: 10,
+  nodeLost: 11,
 } as const
 
 const idMax = 128
@@ -47,7 +48,7 @@ function fieldsOf(command: Command): readonly unknown[] {
     case 'nodeStarted':
       return []
     case 'nodeLost':
-      return [command.node, command.run]
+      return [command.node, command.run, command.number]
     case 'openSession':
       return [command.requestId, command.ttlMs, command.name, command.metadata, command.takenInAt]
     case 'renewSessions':
@@ -99,7 +100,12 @@ function takeBody(tag: number, reader: Reader): Command {
     case tags.nodeStarted:
       return { kind: 'nodeStarted' }
     case tags.nodeLost:
-      return { kind: 'nodeLost', node: asNodeId(reader.text(32)), run: asRun(reader.count()) }
+      return {
+        kind: 'nodeLost',
+        node: asNodeId(reader.text(32)),
+        run: asRun(reader.count()),
+        number: reader.count(),
+      }
     case tags.openSession:
       return {
         kind: 'openSession',

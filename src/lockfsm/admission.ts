@@ -21,7 +21,7 @@ export function admit(step: Step, origin: Origin): boolean {
     return true
   }
   if (origin.run < known.run || (origin.run === known.run && origin.number <= known.number)) return false
-  if (origin.run > known.run) leaveOfNode(step, origin.node, known.run)
+  if (origin.run > known.run) leaveOfNode(step, origin.node, known)
   known.run = origin.run
   known.number = origin.number
   return true

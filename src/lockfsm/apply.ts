@@ -64,8 +64,8 @@ function execute(step: Step, origin: Origin, command: Command): Result {
   }
 }
 
-function nodeLost(step: Step, { node, run }: NodeLost): Result {
-  leaveOfNode(step, node, run)
+function nodeLost(step: Step, { node, run, number }: NodeLost): Result {
+  leaveOfNode(step, node, { run, number })
   return done
 }
 

@@ -1,13 +1,13 @@
 // The set of attempts of a request: who joins it, who leaves it and what is said to those who leave, and when a request
 // or a session whose set is empty is given back because nobody would ever learn of it. A late copy of a call only adds
 // to the set, so that its withdrawal takes nothing from the others (H10, H11).
-import type { ClusterTime, NodeId, Run } from '../ids.ts'
+import type { ClusterTime, NodeId } from '../ids.ts'
 import { leftWaiting, say } from './answers.ts'
 import type { Step } from './answers.ts'
 import type { Origin, WithdrawnAttempt } from './command.ts'
 import { scheduleRequest, scheduleSession } from './due.ts'
 import { later, requestsOf } from './state.ts'
-import type { Attempt, LockState, Request } from './state.ts'
+import type { Attempt, LockState, NodeRun, Request } from './state.ts'
 
 const unattendedMs = 2_000
 const unattendedGrantOfSessionMs = 30_000
@@ -47,10 +47,14 @@ export function leaveDue(step: Step, request: Request): void {
   }
 }
 
-/** Runs of `node` up to `run` are gone, or out of reach: their attempts leave the requests that still wait. */
-export function leaveOfNode(step: Step, node: NodeId, run: Run): void {
+/**
+ * What `node` sent up to that command is attended no more, because it started again or is out of reach: these attempts
+ * leave the requests that still wait.
+ */
+export function leaveOfNode(step: Step, node: NodeId, { run, number }: NodeRun): void {
   const { state } = step
-  const isLeaving = (attempt: Attempt): boolean => attempt.node === node && attempt.run <= run
+  const isLeaving = (attempt: Attempt): boolean =>
+    attempt.node === node && (attempt.run < run || (attempt.run === run && attempt.number <= number))
   // Every waiting request has a deadline. Nodes are lost or restarted seldom enough to look at all of them.
   const waits: Request[] = []
   for (const item of state.deadlines.items) {

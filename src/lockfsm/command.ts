@@ -35,11 +35,16 @@ export interface NodeStarted {
   readonly kind: 'nodeStarted'
 }
 
-/** Written by the leader's node when `node`, last seen in `run`, has been out of reach for 10 s. */
+/**
+ * Written by the leader's node when `node`, last seen in `run`, has been out of reach for 10 s. It may be applied much
+ * later, when `node` is back, so it speaks only of the attempts that were known when it was made.
+ */
 export interface NodeLost {
   readonly kind: 'nodeLost'
   readonly node: NodeId
   readonly run: Run
+  /** Number of the last command of `run` that had been applied by then. */
+  readonly number: number
 }
 
 export interface OpenSession {

@@ -3,13 +3,13 @@
 import type { ForwardRefusal } from '../codec/frame.ts'
 import type { NodeId } from '../ids.ts'
 import { nextDeadline } from '../lockfsm/expiry.ts'
-import type { LockState } from '../lockfsm/state.ts'
+import type { LockState, NodeRun } from '../lockfsm/state.ts'
 import { stamp } from '../raft/cluster-time.ts'
 import type { Leader } from '../raft/state.ts'
 import type { Core } from './core.ts'
 import { entryBytesMax } from './intake.ts'
 import type { Intake } from './intake.ts'
-import type { Submitter } from './own-commands.ts'
+import type { Submitted, Submitter } from './own-commands.ts'
 
 /** Commands are held back while our disk writes, so that the next entry holds more of them; but not longer than this. */
 const holdMaxMs = 5
@@ -25,7 +25,8 @@ export class Leading {
   readonly #commands: Submitter
   #holdingSince: number | null = null
   #lastEntryAt = -Infinity
-  readonly #lost = new Set<NodeId>()
+  /** What was said of each node that is out of contact. */
+  readonly #lost = new Map<NodeId, Submitted>()
   /** Entries made with commands in them, and the commands, for metrics. */
   entries = 0
   commands = 0
@@ -42,7 +43,7 @@ export class Leading {
     const { role } = this.#core.raft
     if (role.kind !== 'leader') {
       this.#holdingSince = null
-      this.#lost.clear()
+      this.#takeBackLost()
       return
     }
     this.#watchNodes(role, now)
@@ -94,19 +95,33 @@ export class Leading {
   /** A node that does not answer cannot answer its clients either: their attempts must not stay in the sets (H12). */
   #watchNodes(role: Leader, now: number): void {
     for (const [node, { contactAt }] of role.progress) {
+      const last = this.#lost.get(node)
       if (now - contactAt < nodeLostMs) {
-        this.#lost.delete(node)
+        if (last !== undefined) this.#takeBack(node, last)
         continue
       }
-      const run = this.#lock.runs.get(node)?.run
-      if (run === undefined || this.#lost.has(node)) continue
-      this.#lost.add(node)
-      this.#commands.submit({
-        command: { kind: 'nodeLost', node, run },
-        learn: (fate) => {
-          if (fate.kind === 'notDone') this.#lost.delete(node)
-        },
-      })
+      const known = this.#lock.runs.get(node)
+      if (known !== undefined && last === undefined) this.#announce(node, known)
     }
+  }
+
+  #announce(node: NodeId, { run, number }: NodeRun): void {
+    const command = this.#commands.submit({
+      command: { kind: 'nodeLost', node, run, number },
+      learn: (fate) => {
+        if (fate.kind === 'notDone' && this.#lost.get(node) === command) this.#lost.delete(node)
+      },
+    })
+    this.#lost.set(node, command)
+  }
+
+  /** Whoever leads next judges by himself: what was said here may be long untrue when it would be sent again (B104). */
+  #takeBackLost(): void {
+    for (const [node, command] of this.#lost) this.#takeBack(node, command)
+  }
+
+  #takeBack(node: NodeId, command: Submitted): void {
+    this.#lost.delete(node)
+    if (!command.takeBack()) command.abandon()
   }
 }

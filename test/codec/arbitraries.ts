@@ -42,7 +42,7 @@ const kind = <Kind extends string>(name: Kind) => fc.constant(name)
 
 export const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: kind('nodeStarted') }),
-  fc.record({ kind: kind('nodeLost'), node, run }),
+  fc.record({ kind: kind('nodeLost'), node, run, number: count }),
   fc.record({
     kind: kind('openSession'),
     requestId,

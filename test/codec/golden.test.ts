@@ -7,7 +7,7 @@ import { frames, numberedCommands } from './samples.ts'
 
 const commandBytes: Readonly<Record<string, string>> = {
   nodeStarted: '94a26e31020101',
-  nodeLost: '96a26e31020202a26e3204',
+  nodeLost: '97a26e3102020ba26e3204cd012c',
   openSession: '99a26e31020303b2722d31323334353637383930616263646566cd7530a8776f726b65722037a77b2261223a317dce00011170',
   renewSessions: '95a26e310204049292a4732d3137c092a4732d3138cd1388',
   closeSession: '95a26e31020505a4732d3137',

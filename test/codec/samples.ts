@@ -24,7 +24,7 @@ const [term, index] = [asTerm(3), asIndex(1000)]
 
 const commands: readonly Command[] = [
   { kind: 'nodeStarted' },
-  { kind: 'nodeLost', node: asNodeId('n2'), run: asRun(4) },
+  { kind: 'nodeLost', node: asNodeId('n2'), run: asRun(4), number: 300 },
   { kind: 'openSession', requestId, ttlMs: 30_000, name: 'worker 7', metadata: '{"a":1}', takenInAt },
   {
     kind: 'renewSessions',

@@ -141,6 +141,26 @@ t.test('B104 a nodeLost of an earlier run takes nothing from a later one', async
   t.same(table.queue(), ['new-life'])
 })
 
+t.test('B104 a nodeLost that comes late takes nothing that its node sent after it was made', async (t) => {
+  const { table } = contended()
+  const before = table.acquire({ requestId: 'before', waitMs: 50_000, node: 'n2' })
+  const after = table.acquire({ requestId: 'after', waitMs: 50_000, node: 'n2' })
+  table.nodeLost('n2', 1, { number: before.origin.number })
+  t.equal(table.answer(before).kind, 'detached')
+  t.equal(table.answer(after).kind, 'queued')
+  table.at(10_000)
+  t.same(table.queue(), ['after'])
+})
+
+t.test('nodeLost takes what an earlier run sent whatever its number', async (t) => {
+  const { table } = contended()
+  // A nodeLost of a run that nothing was heard of but in its node's own announcement.
+  table.acquire({ lock: 'z', node: 'n2' })
+  const call = table.acquire({ requestId: 'old-life', waitMs: 50_000, node: 'n2' })
+  table.nodeLost('n2', 2, { number: 1 })
+  t.equal(table.answer(call).kind, 'detached')
+})
+
 t.test('a lost node keeps what it was granted', async (t) => {
   const { table } = contended()
   const held = table.hold({ lock: 'y', ttlMs: 60_000, node: 'n2' })

@@ -37,7 +37,7 @@ const attempt = fc.record({
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   fc.constant({ kind: 'nodeStarted' as const }),
-  fc.record({ kind: fc.constant('nodeLost' as const), node, run }),
+  fc.record({ kind: fc.constant('nodeLost' as const), node, run, number: fc.nat(60) }),
   fc.record({ kind: fc.constant('openSession' as const), requestId, ttlMs, name: text, metadata: text, takenInAt }),
   fc.record({
     kind: fc.constant('renewSessions' as const),

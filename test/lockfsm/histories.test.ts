@@ -52,7 +52,7 @@ t.test('H12 an attempt lost with its node is told so and never answered with the
   const cut = table.acquire({ session, requestId: 'one', waitMs: day, pollMs: 200_000, node: 'B' })
   const cutToo = table.acquire({ requestId: 'two', waitMs: 200_000, node: 'B' })
   table.at(11_000)
-  table.nodeLost('B', 1, 'A')
+  table.nodeLost('B', 1, { by: 'A' })
   table.release(token)
   t.same(
     table.answers(cut).map(({ kind }) => kind),

@@ -148,7 +148,11 @@ export class Model {
       case 'nodeStarted':
         return { kind: 'done' }
       case 'nodeLost':
-        this.leave((name) => name.startsWith(`${command.node} `) && Number(name.split(' ')[1]) <= command.run)
+        this.leave((name) => {
+          const [node, run, number] = name.split(' ')
+          if (node !== command.node || Number(run) > command.run) return false
+          return Number(run) < command.run || Number(number) <= command.number
+        })
         return { kind: 'done' }
       case 'openSession':
         return this.open(origin, command)

@@ -179,8 +179,10 @@ export class Table {
     return this.send({ kind: 'withdraw', attempts: [withdrawn] }, node).result
   }
 
-  nodeLost(node: string, run: number, by = 'n1'): Result {
-    return this.send({ kind: 'nodeLost', node: asNodeId(node), run: asRun(run) }, by).result
+  /** With the number that the state shows for the node, unless another is given. */
+  nodeLost(node: string, run: number, { number, by = 'n1' }: { number?: number; by?: string } = {}): Result {
+    const known = number ?? this.state.runs.get(asNodeId(node))?.number ?? 0
+    return this.send({ kind: 'nodeLost', node: asNodeId(node), run: asRun(run), number: known }, by).result
   }
 
   /** Token of the present holder, as the state has it. */

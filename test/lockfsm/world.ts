@@ -163,7 +163,10 @@ export class World {
       }
       case 'lose': {
         const lost = this.nodes[pick % 3] ?? this.nodes[0]
-        return lost === undefined ? started : { kind: 'nodeLost', node: lost.node, run: asRun(lost.run - (chance % 2)) }
+        if (lost === undefined) return started
+        // Sometimes said long ago: of an earlier run, or before its last commands.
+        const number = Math.max(0, lost.number - (chance % 5))
+        return { kind: 'nodeLost', node: lost.node, run: asRun(lost.run - (chance % 2)), number }
       }
       case 'restart':
       case 'resend':

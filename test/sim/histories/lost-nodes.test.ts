@@ -1,0 +1,65 @@
+// Histories of nodes that the leader loses sight of (H12): whose attempts leave the sets of what still waits, and whose
+// must not.
+import t from 'tap'
+import { assert } from '../../../src/assert.ts'
+import { asLockName } from '../../../src/ids.ts'
+import type { Machine } from '../machine.ts'
+import { answerOf, Script } from '../script.ts'
+
+interface Scene {
+  readonly script: Script
+  /** The leader, and the two others. */
+  readonly a: Machine
+  readonly b: Machine
+  readonly c: Machine
+}
+
+function scene(): Scene {
+  const script = new Script().found()
+  const [b, c] = script.followers
+  assert(b !== undefined && c !== undefined, 'two followers')
+  return { script, a: script.leader, b, c }
+}
+
+t.test('B104 what a former leader says of a lost node takes no attempts once the node is back', async (t) => {
+  const { script, a, b, c } = scene()
+  script.hold(c, { ttlMs: 600_000 })
+  const early = script.acquire(b, { requestId: script.requestId(), waitMs: 200_000 })
+  script.pass(50)
+  script.isolate(b)
+  script.pass(9_000)
+  // What a appends from now on reaches nobody, and it leads for a second more: long enough to say that b is lost.
+  script.world.network.cut(a.id, c.id)
+  script.until(() => script.replicaOf(a).unanswered === 1, 'a says that b is lost')
+  script.isolate(a)
+  script.world.network.heal(b.id, c.id)
+  script.world.network.heal(c.id, b.id)
+  script.until(() => script.world.leader !== null && script.world.leader !== a, 'b or c leads')
+  script.pass(60_000)
+  const late = script.acquire(b, { requestId: script.requestId(), waitMs: 200_000 })
+  script.pass(1000)
+  script.heal()
+  script.pass(6_000)
+  script.hold(a, { lock: asLockName('another') })
+  t.equal(script.replicaOf(a).unanswered, 0, 'what it said has been passed over')
+  t.same([answerOf(early), answerOf(late)], ['waiting', 'waiting'], 'b was there all the time')
+  t.equal(script.world.lockChecks.state.waiting, 2, 'the places in the queue are kept')
+})
+
+t.test('B104 a leader that was paused before it could say that a node is lost takes no later attempts', async (t) => {
+  const { script, a, b, c } = scene()
+  script.hold(c, { ttlMs: 600_000 })
+  script.isolate(b, [a])
+  script.until(() => script.replicaOf(a).unanswered === 1, 'a says that b is lost')
+  a.process?.pauseUntil(script.now + 60_000)
+  script.heal()
+  script.until(() => script.world.leader !== null && script.world.leader !== a, 'b or c leads')
+  const waiting = script.acquire(b, { requestId: script.requestId(), waitMs: 200_000 })
+  script.pass(65_000)
+  const said = script
+    .committed('nodeLost')
+    .filter(({ command }) => command.kind === 'nodeLost' && command.node === b.id)
+  t.equal(said.length, 1, 'a goes on where it was')
+  t.equal(answerOf(waiting), 'waiting', 'b is there')
+  t.equal(script.world.lockChecks.state.waiting, 1, 'the place in the queue is kept')
+})
