@@ -1,7 +1,7 @@
 // What a node does only while it leads: packs commands into entries, lets time pass for records with deadlines, and
 // notices nodes that are out of reach.
 import type { ForwardRefusal } from '../codec/frame.ts'
-import type { NodeId } from '../ids.ts'
+import type { NodeId, Run } from '../ids.ts'
 import { nextDeadline } from '../lockfsm/expiry.ts'
 import type { LockState, NodeRun } from '../lockfsm/state.ts'
 import { stamp } from '../raft/cluster-time.ts'
@@ -18,6 +18,14 @@ const idleEntryMs = 500
 /** A node that has not answered for so long loses its attempts in waiting requests. */
 const nodeLostMs = 10_000
 
+/** A node that was said to be lost, as it was known then. */
+interface Announcement {
+  readonly run: Run
+  readonly number: number
+  readonly at: number
+  readonly command: Submitted
+}
+
 export class Leading {
   readonly #core: Core
   readonly #intake: Intake
@@ -25,8 +33,8 @@ export class Leading {
   readonly #commands: Submitter
   #holdingSince: number | null = null
   #lastEntryAt = -Infinity
-  /** What was said of each node that is out of contact. */
-  readonly #lost = new Map<NodeId, Submitted>()
+  /** The last for each node that is out of contact. */
+  readonly #lost = new Map<NodeId, Announcement>()
   /** Entries made with commands in them, and the commands, for metrics. */
   entries = 0
   commands = 0
@@ -101,27 +109,35 @@ export class Leading {
         continue
       }
       const known = this.#lock.runs.get(node)
-      if (known !== undefined && last === undefined) this.#announce(node, known)
+      if (known !== undefined && (last === undefined || isOutdated(last, known, now))) this.#announce(node, known, now)
     }
   }
 
-  #announce(node: NodeId, { run, number }: NodeRun): void {
+  #announce(node: NodeId, { run, number }: NodeRun, now: number): void {
     const command = this.#commands.submit({
       command: { kind: 'nodeLost', node, run, number },
       learn: (fate) => {
-        if (fate.kind === 'notDone' && this.#lost.get(node) === command) this.#lost.delete(node)
+        if (fate.kind === 'notDone' && this.#lost.get(node)?.command === command) this.#lost.delete(node)
       },
     })
-    this.#lost.set(node, command)
+    this.#lost.set(node, { run, number, at: now, command })
   }
 
   /** Whoever leads next judges by himself: what was said here may be long untrue when it would be sent again (B104). */
   #takeBackLost(): void {
-    for (const [node, command] of this.#lost) this.#takeBack(node, command)
+    for (const [node, announcement] of this.#lost) this.#takeBack(node, announcement)
   }
 
-  #takeBack(node: NodeId, command: Submitted): void {
+  #takeBack(node: NodeId, { command }: Announcement): void {
     this.#lost.delete(node)
     if (!command.takeBack()) command.abandon()
   }
+}
+
+/**
+ * Frames of a lost node can lie in a kernel and arrive later. The attempts they bring are nobody's, too, and leave like
+ * the others when they have had as long.
+ */
+function isOutdated(last: Announcement, known: NodeRun, now: number): boolean {
+  return (known.run !== last.run || known.number > last.number) && now - last.at >= nodeLostMs
 }

@@ -4,7 +4,7 @@ import t from 'tap'
 import { assert } from '../../../src/assert.ts'
 import { asLockName } from '../../../src/ids.ts'
 import type { Machine } from '../machine.ts'
-import { answerOf, Script } from '../script.ts'
+import { answerOf, Script, someLock } from '../script.ts'
 
 interface Scene {
   readonly script: Script
@@ -62,4 +62,26 @@ t.test('B104 a leader that was paused before it could say that a node is lost ta
   t.equal(said.length, 1, 'a goes on where it was')
   t.equal(answerOf(waiting), 'waiting', 'b is there')
   t.equal(script.world.lockChecks.state.waiting, 1, 'the place in the queue is kept')
+})
+
+t.test('H12 attempts that a lost node adds afterwards leave, too', async (t) => {
+  const { script, a, b, c } = scene()
+  const { token } = script.hold(c, { ttlMs: 600_000 })
+  const { session } = script.openSession(c, 80_000_000)
+  script.isolate(b)
+  const told = script.acquire(b, { requestId: script.requestId(), session, waitMs: 80_000_000, pollMs: 200_000 })
+  script.pass(100)
+  told.hangUp()
+  script.until(() => script.committed('nodeLost').length === 1, 'b is lost')
+  script.pass(2000)
+  // Only the direction from b heals: what lay in its kernel arrives.
+  script.world.network.heal(b.id, a.id)
+  script.until(() => script.committed('acquire').length === 2, 'the attempt is taken in')
+  t.equal(script.world.lockChecks.state.waiting, 1)
+  script.until(() => script.committed('nodeLost').length === 2, 'b is lost still')
+  script.release(a, { lock: someLock, token })
+  script.pass(100)
+  t.not(script.holder(), null, 'granted, though nobody attends it')
+  script.until(() => script.holder() === null, 'it is given back', 40_000)
+  t.equal(script.committed('nodeLost').length, 2, 'nothing more came of b')
 })

@@ -1,0 +1,196 @@
+import t from 'tap'
+import { assert } from '../../src/assert.ts'
+import { asIncarnation, asIndex, asLockName, asNodeId, asRun, asToken } from '../../src/ids.ts'
+import type { ClusterTime, NodeId } from '../../src/ids.ts'
+import { apply } from '../../src/lockfsm/apply.ts'
+import type { Command } from '../../src/lockfsm/command.ts'
+import { createState, defaultLimits } from '../../src/lockfsm/state.ts'
+import { Core } from '../../src/node/core.ts'
+import { DiskWriter } from '../../src/node/disk-writer.ts'
+import { Intake } from '../../src/node/intake.ts'
+import { Leading } from '../../src/node/leading.ts'
+import type { Submission } from '../../src/node/own-commands.ts'
+import type { Message } from '../../src/raft/message.ts'
+import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
+import { ManualHost } from '../support/manual-host.ts'
+import { MemoryDisk } from '../support/memory-disk.ts'
+
+const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
+const lock = asLockName('x')
+
+/** n1, which leads as long as n2 and n3 answer; its own disk never completes a write once it `hangs`. */
+class Bench {
+  readonly lock = createState(defaultLimits)
+  readonly leading: Leading
+  /** What was submitted and has not been taken back or abandoned. */
+  readonly submitted: Submission[] = []
+  readonly silent = new Set<NodeId>()
+  hangs = false
+  now = 0
+  readonly #core: Core
+  #pending: (() => void)[] = []
+  #answers: { readonly from: NodeId; readonly message: Message }[] = []
+
+  constructor() {
+    const disk = new MemoryDisk({ schedule: (_, run) => this.#pending.push(run), random: () => 0 })
+    const store = disk.openLog()
+    const writer = new DiskWriter(store, { durable: (io) => this.#core.durable(io), failed: () => {} })
+    writer.storeMeta({ node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true }, () => {})
+    const raft = createRaft({
+      self,
+      members: [self, n2, n3],
+      options: defaultRaftOptions,
+      random: () => 0.5,
+      now: 0,
+      stored: store.stored,
+    })
+    const events = {
+      send: (to: NodeId, message: Message) => this.#answer(to, message),
+      apply: (entries: readonly { time: ClusterTime }[]) => {
+        for (const { time } of entries) apply(this.lock, { time, commands: [] })
+      },
+      readReady: () => {},
+      readRefused: () => {},
+      transferRefused: () => {},
+      roleChanged: () => {},
+      wake: () => {},
+    }
+    this.#core = new Core({ raft, host: new ManualHost(), store, disk: writer, events })
+    this.leading = new Leading({
+      core: this.#core,
+      intake: new Intake(() => {}),
+      lock: this.lock,
+      commands: {
+        submit: (submission) => {
+          this.submitted.push(submission)
+          const drop = () => this.submitted.splice(this.submitted.indexOf(submission) >>> 0, 1)
+          return { number: 1, takeBack: () => false, abandon: drop }
+        },
+      },
+    })
+    this.pass(3000)
+    assert(this.#core.raft.role.kind === 'leader', 'n1 leads')
+  }
+
+  /** What n2 and n3 say to it, when they are not silent; they find everything right. */
+  #answer(from: NodeId, message: Message): void {
+    if (this.silent.has(from)) return
+    const { term } = message
+    if (message.kind === 'preVote') {
+      this.#answers.push({ from, message: { kind: 'preVoteResponse', term, poll: message.poll, granted: true } })
+    } else if (message.kind === 'requestVote') {
+      this.#answers.push({ from, message: { kind: 'requestVoteResponse', term, granted: true } })
+    } else if (message.kind === 'appendEntries') {
+      const matchIndex = asIndex(message.prevLogIndex + message.entries.length)
+      this.#answers.push({ from, message: { kind: 'appendAccepted', term, round: message.round, matchIndex } })
+    }
+  }
+
+  turn(): void {
+    if (!this.hangs) for (const run of this.#pending.splice(0)) run()
+    for (const { from, message } of this.#answers.splice(0)) this.#core.receive({ kind: 'message', from, message })
+    this.#core.drain(this.now)
+    this.leading.turn(this.now)
+    this.#core.step({ kind: 'tick', now: this.now })
+    this.#core.disk.start()
+  }
+
+  pass(ms: number): void {
+    for (let turns = 0; turns < ms / 10; turns++) {
+      this.now += 10
+      this.turn()
+    }
+  }
+
+  /** The command is applied here, however it came. */
+  applied(node: NodeId, number: number, command: Command, run = 1): void {
+    const origin = { node, run: asRun(run), number }
+    apply(this.lock, { time: this.lock.time, commands: [{ origin, command }] })
+  }
+
+  /** Which node, run and number was said to be lost, in this order. */
+  get lost(): readonly string[] {
+    return this.submitted.map(({ command }) =>
+      command.kind === 'nodeLost' ? `${command.node}/${command.run}/${command.number}` : command.kind,
+    )
+  }
+
+  /** The newest of them has been applied. */
+  learnDone(): void {
+    this.submitted.at(-1)?.learn({ kind: 'outcome', index: asIndex(9), result: { kind: 'done' } })
+  }
+}
+
+const release: Command = { kind: 'release', lock, token: asToken(1), session: null }
+
+t.test('H12 a node out of contact for 10 s is said to be lost, up to the last command known of it', async (t) => {
+  const bench = new Bench()
+  bench.applied(n2, 7, release)
+  bench.silent.add(n2)
+  bench.pass(9900)
+  t.same(bench.lost, [])
+  bench.pass(200)
+  t.same(bench.lost, ['n2/1/7'])
+  bench.learnDone()
+  bench.pass(60_000)
+  t.same(bench.lost, ['n2/1/7'], 'once, as long as nothing is heard of it')
+})
+
+t.test('H12 it is said again when more of the lost node was applied, but only every 10 s', async (t) => {
+  const bench = new Bench()
+  bench.applied(n2, 7, release)
+  bench.silent.add(n2)
+  bench.pass(10_100)
+  bench.learnDone()
+  for (let number = 8; number < 90; number++) {
+    bench.pass(100)
+    bench.applied(n2, number, release)
+  }
+  t.same(bench.lost, ['n2/1/7'])
+  bench.pass(2000)
+  t.same(bench.lost, ['n2/1/7', 'n2/1/89'])
+  bench.learnDone()
+  bench.pass(20_000)
+  bench.applied(n2, 1, release, 2)
+  bench.pass(10)
+  t.same(bench.lost, ['n2/1/7', 'n2/1/89', 'n2/2/1'], 'also of a later run')
+})
+
+t.test('a node that is back and lost again is announced again', async (t) => {
+  const bench = new Bench()
+  bench.applied(n2, 7, release)
+  bench.silent.add(n2)
+  bench.pass(10_100)
+  bench.learnDone()
+  bench.silent.clear()
+  bench.pass(200)
+  t.same(bench.lost, [], 'nothing of it is under way')
+  bench.silent.add(n2)
+  bench.pass(10_100)
+  t.same(bench.lost, ['n2/1/7'])
+})
+
+t.test('an announcement that was not done is made again, unless another has taken its place', async (t) => {
+  const bench = new Bench()
+  bench.applied(n2, 7, release)
+  bench.silent.add(n2)
+  bench.pass(10_100)
+  const [first] = bench.submitted
+  first?.learn({ kind: 'notDone', reason: 'passedOver' })
+  bench.pass(10)
+  t.equal(bench.lost.length, 2)
+  first?.learn({ kind: 'notDone', reason: 'passedOver' })
+  bench.pass(10)
+  t.equal(bench.lost.length, 2)
+})
+
+t.test('B104 what a leader said of lost nodes is not sent again once it has stopped leading', async (t) => {
+  const bench = new Bench()
+  bench.applied(n2, 7, release)
+  bench.silent.add(n2)
+  bench.pass(10_100)
+  t.same(bench.lost, ['n2/1/7'])
+  bench.silent.add(n3)
+  bench.pass(2000)
+  t.same(bench.lost, [])
+})
