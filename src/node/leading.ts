@@ -64,7 +64,7 @@ export class Leading {
     const { role } = this.#core.raft
     if (role.kind !== 'leader') return Infinity
     const holdEnds = this.#holdingSince === null ? Infinity : this.#holdingSince + holdMaxMs
-    const due = nextDeadline(this.#lock)
+    const due = this.#isUnderWay ? null : nextDeadline(this.#lock)
     return Math.min(holdEnds, due === null ? Infinity : now + Math.max(1, due - role.clock.time))
   }
 
@@ -92,12 +92,17 @@ export class Leading {
   #letTimePass(role: Leader, now: number): void {
     const { raft } = this.#core
     const due = nextDeadline(this.#lock)
-    // What is under way will be applied first; it may be all that is needed.
-    if (due === null || raft.appliedIndex !== raft.log.lastIndex) return
+    if (due === null || this.#isUnderWay) return
     const isDue = stamp(role.clock, raft.log.lastTime) >= due
     if (!isDue && now - this.#lastEntryAt < idleEntryMs) return
     this.#lastEntryAt = now
     this.#core.propose(new Uint8Array(0), now)
+  }
+
+  /** Whether entries are still to be applied. They may be all that is needed, and their commit wakes the loop. */
+  get #isUnderWay(): boolean {
+    const { appliedIndex, log } = this.#core.raft
+    return appliedIndex !== log.lastIndex
   }
 
   /** A node that does not answer cannot answer its clients either: their attempts must not stay in the sets (H12). */

@@ -1,6 +1,15 @@
 import t from 'tap'
 import { assert } from '../../src/assert.ts'
-import { asIncarnation, asIndex, asLockName, asNodeId, asRun, asToken } from '../../src/ids.ts'
+import {
+  asClusterTime,
+  asIncarnation,
+  asIndex,
+  asLockName,
+  asNodeId,
+  asRequestId,
+  asRun,
+  asToken,
+} from '../../src/ids.ts'
 import type { ClusterTime, NodeId } from '../../src/ids.ts'
 import { apply } from '../../src/lockfsm/apply.ts'
 import type { Command } from '../../src/lockfsm/command.ts'
@@ -102,6 +111,12 @@ class Bench {
     }
   }
 
+  /** An entry brings the time of the lock table up to date. */
+  catchUp(): void {
+    this.#core.propose(new Uint8Array(0), this.now)
+    this.pass(30)
+  }
+
   /** The command is applied here, however it came. */
   applied(node: NodeId, number: number, command: Command, run = 1): void {
     const origin = { node, run: asRun(run), number }
@@ -122,6 +137,13 @@ class Bench {
 }
 
 const release: Command = { kind: 'release', lock, token: asToken(1), session: null }
+
+/** A grant that ends `ttlMs` after it was applied. */
+function acquire(ttlMs: number): Command {
+  const requestId = asRequestId('request-of-somebody')
+  const times = { ttlMs, waitMs: 0, pollMs: 0, takenInAt: asClusterTime(2 ** 50) }
+  return { kind: 'acquire', lock, session: null, requestId, mode: 'exclusive', owner: null, metadata: null, ...times }
+}
 
 t.test('H12 a node out of contact for 10 s is said to be lost, up to the last command known of it', async (t) => {
   const bench = new Bench()
@@ -193,4 +215,22 @@ t.test('B104 what a leader said of lost nodes is not sent again once it has stop
   bench.silent.add(n3)
   bench.pass(2000)
   t.same(bench.lost, [])
+})
+
+t.test('a deadline wakes the leader when it is due, but not while an entry is still to be committed', async (t) => {
+  const bench = new Bench()
+  bench.catchUp()
+  bench.applied(n3, 1, acquire(400))
+  bench.pass(100)
+  const wait = bench.leading.wakeAt(bench.now) - bench.now
+  t.ok(wait > 200 && wait <= 400, `in ${wait} ms`)
+  bench.hangs = true
+  bench.silent.add(n2).add(n3)
+  bench.pass(500)
+  t.equal(bench.lock.held, 1, 'its end is written and not committed')
+  t.equal(bench.leading.wakeAt(bench.now), Infinity, 'when it is, that wakes the loop')
+  bench.hangs = false
+  bench.silent.clear()
+  bench.pass(200)
+  t.equal(bench.lock.held, 0)
 })
