@@ -1,5 +1,5 @@
-// Tokens whose grants ended otherwise than by release, kept for an hour and at most so many: they only say *why* a
-// token is stale, nothing is decided by them. The oldest go first, in the order of an ordinal that every ending takes
+// Tokens whose grants ended otherwise than by release, kept for an hour and at most so many: they say *why* a token is
+// stale, and for which lock it was given. Nothing is granted or ended by them, only refusals differ. The oldest go first, in the order of an ordinal that every ending takes
 // from a counter of the state, so that a node which reloaded its records forgets the same ones.
 import { assert } from '../assert.ts'
 import type { ClusterTime, LockName, Token } from '../ids.ts'

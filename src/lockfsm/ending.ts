@@ -1,11 +1,12 @@
-// How a wait and a grant end: what is taken out of which record, what is said, and what is remembered. The lock is left
-// as it then is; the caller serves its queue when everything that ends together has ended (H6).
+// How a wait and a grant end: what is taken out of which record, what is said, what is remembered, and what is recalled
+// of it. The lock is left as it then is; the caller serves its queue when everything that ends together has ended (H6).
+import type { LockName } from '../ids.ts'
 import { unschedule } from './deadlines.ts'
 import { keepEndedToken } from './ended-tokens.ts'
 import { placeInLine, notGranted, refused, say, tokenOf } from './answers.ts'
 import type { Step } from './answers.ts'
 import type { Refused } from './outcome.ts'
-import { bucketNumber, rememberReleased, rememberRequest } from './remembered.ts'
+import { bucketNumber, lockOfReleased, recallRequest, rememberReleased, rememberRequest } from './remembered.ts'
 import type { Memory, RequestKey } from './remembered.ts'
 import { requestsOf } from './state.ts'
 import type { LockState, Request } from './state.ts'
@@ -44,6 +45,20 @@ export function endGrant(
 
 export function remember(state: LockState, request: Request, memory: Memory): void {
   rememberRequest(state.remembered, bucketNumber(state.time), keyOf(request), memory)
+}
+
+/**
+ * What is remembered of an ended request, asked for under `lock`. 'otherLock' when it was for another one: that is known
+ * of one that held, as long as its token is kept, and not of one that never did.
+ */
+export function recall(state: LockState, key: RequestKey, lock: LockName): Memory | 'otherLock' | null {
+  const { remembered, endedTokens } = state
+  const memory = recallRequest(remembered, key)
+  if (memory === null || memory.token === null) return memory
+  const { how, token } = memory
+  const grantedFor =
+    how === 'released' ? lockOfReleased(remembered, token) : (endedTokens.byToken.get(token)?.lock ?? null)
+  return grantedFor === null || grantedFor === lock ? memory : 'otherLock'
 }
 
 /** Takes a waiting request out of the line. */

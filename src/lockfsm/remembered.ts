@@ -110,7 +110,16 @@ export function recallOpening(remembered: Remembered, requestId: RequestId): Ses
 
 /** Whether `token` was given for `lock` and ended by release. */
 export function wasReleased(remembered: Remembered, lock: LockName, token: Token): boolean {
-  return remembered.buckets.some((bucket) => bucket.released.get(token) === lock)
+  return lockOfReleased(remembered, token) === lock
+}
+
+/** The lock that `token` was given for, when it ended by release and that is remembered. */
+export function lockOfReleased(remembered: Remembered, token: Token): LockName | null {
+  for (const bucket of remembered.buckets) {
+    const lock = bucket.released.get(token)
+    if (lock !== undefined) return lock
+  }
+  return null
 }
 
 /** The session has ended: its requests cannot be asked for any more. */

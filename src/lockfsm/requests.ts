@@ -7,10 +7,10 @@ import type { Step } from './answers.ts'
 import { attemptOf, join, watchUnattended } from './attempts.ts'
 import type { Acquire, CancelRequest, Origin } from './command.ts'
 import { grantEnding, isRequestOver } from './due.ts'
-import { endGrant, endWait, remember } from './ending.ts'
+import { endGrant, endWait, recall, remember } from './ending.ts'
 import type { Refused, RequestCancelled, Result } from './outcome.ts'
 import { createLock, endOverdueWait, enqueue, hold, serve, touchLock } from './queue.ts'
-import { bucketNumber, recallRequest, rememberRequest } from './remembered.ts'
+import { bucketNumber, rememberRequest } from './remembered.ts'
 import type { Memory, RequestKey } from './remembered.ts'
 import { claimSession, liveSession } from './sessions.ts'
 import { later, requestsOf, takeSequence } from './state.ts'
@@ -26,7 +26,8 @@ export function acquire(step: Step, origin: Origin, command: Acquire): Result {
   const attempt = attemptOf(state, origin, durationMs(session === null ? command.waitMs : command.pollMs))
   const request = livingRequest(step, session, command)
   if (request !== null) return repeatAcquire(step, request, command, attempt)
-  const memory = recallRequest(state.remembered, keyIn(session, command))
+  const memory = recall(state, keyIn(session, command), command.lock)
+  if (memory === 'otherLock') return otherLock(command)
   if (memory !== null) return refusedAsEnded(command, memory)
   return newRequest(step, session, command, attempt)
 }
@@ -131,7 +132,8 @@ export function cancelRequest(step: Step, command: CancelRequest): Result {
   const request = livingRequest(step, session, command)
   if (request !== null) return cancelLiving(step, request, command)
   const key = keyIn(session, command)
-  const memory = recallRequest(state.remembered, key)
+  const memory = recall(state, key, command.lock)
+  if (memory === 'otherLock') return otherLock(command)
   if (memory !== null) return cancelled(memory.how === 'withdrawn' || memory.how === 'released' ? memory.how : 'none')
   const { rememberedMax } = state.limits
   if (state.remembered.count >= rememberedMax) return quotaExceeded('remembered', rememberedMax)
@@ -140,8 +142,8 @@ export function cancelRequest(step: Step, command: CancelRequest): Result {
 }
 
 function cancelLiving(step: Step, request: Request, command: CancelRequest): Result {
-  const { lock, id, token } = request
-  if (lock.name !== command.lock) return refused({ code: 'request_mismatch', requestId: id, field: 'lock' })
+  const { lock, token } = request
+  if (lock.name !== command.lock) return otherLock(command)
   if (token !== null) {
     endGrant(step.state, request, 'released')
     serve(step, lock)
@@ -151,6 +153,10 @@ function cancelLiving(step: Step, request: Request, command: CancelRequest): Res
   remember(step.state, request, { how: 'withdrawn', token: null })
   touchLock(step, lock.name)
   return cancelled('withdrawn')
+}
+
+function otherLock({ requestId }: Acquire | CancelRequest): Refused {
+  return refused({ code: 'request_mismatch', requestId, field: 'lock' })
 }
 
 function cancelled(state: RequestCancelled['state']): RequestCancelled {

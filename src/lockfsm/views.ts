@@ -5,8 +5,8 @@ import type { LockName, RequestId, Sequence, SessionId, Token } from '../ids.ts'
 import { holdersOf, placeInLine, tokenOf } from './answers.ts'
 import { isNameBefore, orderedName } from './byte-order.ts'
 import { isRequestOver } from './due.ts'
+import { recall } from './ending.ts'
 import type { EndedBy, HolderView } from './outcome.ts'
-import { recallRequest } from './remembered.ts'
 import { grantsInOrder, liveSession, waitsInOrder } from './sessions.ts'
 import { sortedFrom } from './sorted.ts'
 import { requestsOf } from './state.ts'
@@ -110,7 +110,10 @@ export function viewSession(state: LockState, id: SessionId): SessionView | 'unk
   return session === 'session_ended' ? 'ended' : sessionView(state, session)
 }
 
-/** null = not found: never heard of, forgotten, for another lock, or of a session that is not there (any more). */
+/**
+ * null = not found: never heard of, forgotten, for another lock (as far as that is kept: `recall`), or of a session that
+ * is not there (any more).
+ */
 export function viewRequest(
   state: LockState,
   { lock, session: id, requestId }: { lock: LockName; session: SessionId | null; requestId: RequestId },
@@ -122,8 +125,8 @@ export function viewRequest(
     return request.lock.name === lock ? requestView(request) : null
   }
   const key = { session: session?.id ?? null, requestId }
-  const memory = recallRequest(state.remembered, key)
-  if (memory === null) return null
+  const memory = recall(state, key, lock)
+  if (memory === null || memory === 'otherLock') return null
   const { token, how } = memory
   return { state: 'ended', session: key.session, token, endedBy: token === null ? null : how }
 }

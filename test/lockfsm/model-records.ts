@@ -38,4 +38,6 @@ export interface ModelMemory {
   readonly at: number
   readonly how: string
   readonly token: number | null
+  /** null when it is not kept: of a request that never held. */
+  readonly lock: string | null
 }

@@ -119,7 +119,7 @@ export class Model {
   private end(grant: ModelRequest, how: string): void {
     this.drop(grant)
     const token = grant.token ?? NaN
-    this.memories.push({ key: keyOf(grant.session, grant.id), at: this.time, how, token })
+    this.memories.push({ key: keyOf(grant.session, grant.id), at: this.time, how, token, lock: grant.lock })
     if (how === 'released') this.released.push({ lock: grant.lock, token, at: this.time })
     else this.ended.push({ lock: grant.lock, token, how })
   }
@@ -136,7 +136,7 @@ export class Model {
   private forget(session: ModelSession): void {
     this.sessions = this.sessions.filter((each) => each !== session)
     this.memories = this.memories.filter(({ key }) => !key.startsWith(`${session.id} `))
-    this.memories.push({ key: `opening ${session.requestId}`, at: this.time, how: session.id, token: null })
+    this.memories.push({ key: `opening ${session.requestId}`, at: this.time, how: session.id, token: null, lock: null })
   }
 
   private tell(to: string, said: Said): void {
@@ -246,6 +246,7 @@ export class Model {
       return this.join(known, attempt)
     }
     const memory = this.memories.find(({ key }) => key === keyOf(session, requestId))
+    if (isElsewhere(memory, lock)) return { kind: 'refused', code: 'request_mismatch', field: 'lock' }
     if (memory?.token === null) return { kind: 'refused', code: 'request_cancelled' }
     if (memory !== undefined)
       return { kind: 'refused', code: 'already_released', token: memory.token, endedBy: memory.how }
@@ -314,16 +315,17 @@ export class Model {
     const [request] = this.find(id, requestId)
     if (request === undefined) {
       const memory = this.memories.find(({ key }) => key === keyOf(session, requestId))
+      if (isElsewhere(memory, lock)) return { kind: 'refused', code: 'request_mismatch', field: 'lock' }
       const how = memory?.how ?? 'none'
       if (memory === undefined)
-        this.memories.push({ key: keyOf(session, requestId), at: this.time, how: 'refused', token: null })
+        this.memories.push({ key: keyOf(session, requestId), at: this.time, how: 'refused', token: null, lock: null })
       return { kind: 'requestCancelled', state: how === 'withdrawn' || how === 'released' ? how : 'none' }
     }
     if (request.lock !== lock) return { kind: 'refused', code: 'request_mismatch', field: 'lock' }
     const state = request.token === null ? 'withdrawn' : 'released'
     if (request.token === null) {
       this.refuseAll(request, { code: 'request_cancelled' })
-      this.memories.push({ key: keyOf(session, requestId), at: this.time, how: 'withdrawn', token: null })
+      this.memories.push({ key: keyOf(session, requestId), at: this.time, how: 'withdrawn', token: null, lock: null })
     } else this.end(request, 'released')
     this.serve()
     return { kind: 'requestCancelled', state }
@@ -343,6 +345,10 @@ export class Model {
 
 export function nameOf({ node, run, number }: Origin): string {
   return `${node} ${run} ${number}`
+}
+
+function isElsewhere(memory: ModelMemory | undefined, lock: string): boolean {
+  return memory !== undefined && memory.lock !== null && memory.lock !== lock
 }
 
 function keyOf(session: ModelSession | null, requestId: string): string {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Table, openSession } from './table.ts'
+import type { Sent } from './table.ts'
 
 const day = 86_400_000
 
@@ -122,6 +123,62 @@ t.test('DELETE of what expired says none, and leaves it as it was', async (t) =>
   table.at(1_000)
   t.match(table.cancel('one'), { state: 'none' })
   t.match(table.acquire({ requestId: 'one', ttlMs: 1_000 }).result, { code: 'already_released', endedBy: 'expired' })
+})
+
+t.test('the id of a grant that has ended is a mismatch on another lock, however it ended', async (t) => {
+  const mismatch = { kind: 'refused', code: 'request_mismatch', requestId: 'one', field: 'lock' }
+  const endings: Record<string, (table: Table, call: Sent) => void> = {
+    released: (table) => table.cancel('one'),
+    expired: (table) => table.at(10_000),
+    unclaimed: (table, call) => {
+      table.withdraw(call, 'one')
+      table.at(2_000)
+    },
+  }
+  for (const [endedBy, end] of Object.entries(endings)) {
+    const table = new Table()
+    end(table, table.acquire({ requestId: 'one', ttlMs: 10_000 }))
+    t.same(table.acquire({ lock: 'y', requestId: 'one', ttlMs: 10_000 }).result, mismatch, endedBy)
+    t.same(table.cancel('one', { lock: 'y' }), mismatch, endedBy)
+    const own = table.acquire({ requestId: 'one', ttlMs: 10_000 }).result
+    t.match(own, { code: 'already_released', token: 1, endedBy }, 'on its own it is what it was')
+  }
+})
+
+t.test('of a session, too, the id of a grant that was released is a mismatch on another lock', async (t) => {
+  const table = new Table()
+  const session = table.open(day)
+  table.release(table.hold({ session, requestId: 'one' }).token)
+  // What is known of the id and of the token is forgotten together.
+  for (const time of [0, 59_999]) {
+    table.at(time)
+    t.match(table.acquire({ session, lock: 'y', requestId: 'one' }).result, { code: 'request_mismatch', field: 'lock' })
+    t.match(table.cancel('one', { session, lock: 'y' }), { code: 'request_mismatch', field: 'lock' })
+  }
+  table.at(70_000)
+  t.match(table.acquire({ session, lock: 'y', requestId: 'one' }).result, { kind: 'granted' })
+})
+
+t.test('the lock of a grant that expired is known as long as its token is kept', async (t) => {
+  const table = new Table({ endedTokensMax: 1 })
+  for (const requestId of ['one', 'two']) {
+    table.hold({ requestId, ttlMs: 1_000 })
+    table.at(table.state.time + 1_000)
+  }
+  t.match(table.acquire({ lock: 'y', requestId: 'two', ttlMs: 1_000 }).result, { code: 'request_mismatch' })
+  t.match(table.acquire({ lock: 'y', requestId: 'one', ttlMs: 1_000 }).result, { code: 'already_released', token: 1 })
+})
+
+t.test('the lock of what was withdrawn, or refused before it came, is not remembered', async (t) => {
+  const table = new Table()
+  table.hold({ ttlMs: day })
+  table.acquire({ requestId: 'waited', waitMs: day })
+  table.cancel('waited')
+  table.cancel('unseen')
+  for (const requestId of ['waited', 'unseen']) {
+    t.match(table.acquire({ lock: 'y', requestId }).result, { code: 'request_cancelled' }, requestId)
+  }
+  t.match(table.cancel('waited', { lock: 'y' }), { state: 'withdrawn' })
 })
 
 t.test('DELETE through another lock is a mismatch and ends nothing', async (t) => {

@@ -111,6 +111,7 @@ t.test('a request shows whether it waits, holds or has ended, and how', async (t
   t.equal(view('two', { of: 's-99' }), null)
   table.release(token)
   t.same(view('one'), { state: 'ended', session: null, token, endedBy: 'released' })
+  t.equal(view('one', { lock: 'y' }), null, 'also when it has ended')
   table.cancel('three')
   t.same(view('three'), { state: 'ended', session: null, token: null, endedBy: null })
 })
