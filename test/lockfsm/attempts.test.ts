@@ -154,7 +154,7 @@ t.test('B104 a nodeLost that comes late takes nothing that its node sent after i
 
 t.test('nodeLost takes what an earlier run sent whatever its number', async (t) => {
   const { table } = contended()
-  // A nodeLost of a run that nothing was heard of but in its node's own announcement.
+  // Of a run from which nothing has been applied here yet.
   table.acquire({ lock: 'z', node: 'n2' })
   const call = table.acquire({ requestId: 'old-life', waitMs: 50_000, node: 'n2' })
   table.nodeLost('n2', 2, { number: 1 })
