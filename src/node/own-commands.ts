@@ -56,7 +56,7 @@ export class OwnCommands implements Submitter {
   #lastNumber = 0
   #lastSending = 0
   /** Not yet numbered, in the order of submission. */
-  #unsent: OwnCommand[] = []
+  readonly #unsent = new Set<OwnCommand>()
   /** Numbered and without a fate, ascending. */
   #sent: OwnCommand[] = []
   /** Applied as `queued`: the answer comes in a later entry. */
@@ -78,14 +78,14 @@ export class OwnCommands implements Submitter {
       abandoned: false,
       takeBack: () => {
         if (command.number !== null) return false
-        this.#unsent = this.#unsent.filter((other) => other !== command)
+        this.#unsent.delete(command)
         return true
       },
       abandon: () => {
         command.abandoned = true
       },
     }
-    this.#unsent.push(command)
+    this.#unsent.add(command)
     return command
   }
 
@@ -115,14 +115,14 @@ export class OwnCommands implements Submitter {
    */
   refused(sending: number, reason: ForwardRefusal, numbers: readonly number[]): void {
     const refused = new Set(numbers)
-    const hopeless: OwnCommand[] = []
+    const hopeless = new Set<OwnCommand>()
     for (const [position, command] of this.#sent.entries()) {
       if (!refused.has(command.number ?? 0) || !command.sendings.delete(sending)) continue
-      if (command.sendings.size === 0) hopeless.push(command)
+      if (command.sendings.size === 0) hopeless.add(command)
       else this.#sentOnRoute = Math.min(this.#sentOnRoute, position)
     }
-    if (hopeless.length === 0) return
-    this.#dropSent((command) => hopeless.includes(command))
+    if (hopeless.size === 0) return
+    this.#dropSent(hopeless)
     for (const command of hopeless) command.submission.learn({ kind: 'notDone', reason })
   }
 
@@ -154,13 +154,15 @@ export class OwnCommands implements Submitter {
 
   /** Commands that have no fate yet, for metrics and limits. */
   get size(): number {
-    return this.#unsent.length + this.#sent.length + this.#queued.size
+    return this.#unsent.size + this.#sent.length + this.#queued.size
   }
 
   #takeUnsent(ready: boolean): readonly OwnCommand[] {
-    const fresh = ready ? this.#unsent : this.#unsent.filter(({ submission }) => !needsReady(submission.command))
-    this.#unsent = ready ? [] : this.#unsent.filter(({ submission }) => needsReady(submission.command))
-    for (const command of fresh) {
+    const fresh: OwnCommand[] = []
+    for (const command of this.#unsent) {
+      if (!ready && needsReady(command.submission.command)) continue
+      this.#unsent.delete(command)
+      fresh.push(command)
       command.number = ++this.#lastNumber
       const origin = { node: this.#node, run: this.#run, number: command.number }
       command.bytes = encodeCommand({ origin, command: command.submission.command })
@@ -177,11 +179,11 @@ export class OwnCommands implements Submitter {
     return this.#sent.splice(0, count)
   }
 
-  #dropSent(isDropped: (command: OwnCommand) => boolean): void {
+  #dropSent(dropped: ReadonlySet<OwnCommand>): void {
     const kept: OwnCommand[] = []
     let keptOnRoute = 0
     for (const [position, command] of this.#sent.entries()) {
-      if (isDropped(command)) continue
+      if (dropped.has(command)) continue
       if (position < this.#sentOnRoute) keptOnRoute++
       kept.push(command)
     }

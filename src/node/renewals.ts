@@ -16,7 +16,8 @@ interface Gathered extends Submitted {
 
 export class Renewals implements Submitter {
   readonly #commands: Submitter
-  #gathered: Gathered[] = []
+  /** In the order of their arrival. */
+  readonly #gathered = new Set<Gathered>()
   #nextAt = -Infinity
 
   constructor(commands: Submitter) {
@@ -29,33 +30,31 @@ export class Renewals implements Submitter {
       submission,
       renewals: command.kind === 'renewSessions' ? command.renewals : [],
       number: null,
-      takeBack: () => {
-        if (!this.#gathered.includes(gathered)) return false
-        this.#gathered = this.#gathered.filter((other) => other !== gathered)
-        return true
-      },
+      takeBack: () => this.#gathered.delete(gathered),
       // A renewal does no harm at any age.
       abandon: () => {},
     }
-    this.#gathered.push(gathered)
+    this.#gathered.add(gathered)
     return gathered
   }
 
   /** When `flush` has something to do; Infinity when nothing is gathered. */
   get wakeAt(): number {
-    return this.#gathered.length === 0 ? Infinity : this.#nextAt
+    return this.#gathered.size === 0 ? Infinity : this.#nextAt
   }
 
   /** Packs what has gathered, if its time has come. To be called only while commands can be sent. */
   flush(now: number): void {
-    if (now < this.wakeAt || this.#gathered.length === 0) return
+    if (now < this.wakeAt || this.#gathered.size === 0) return
     this.#nextAt = now + gatherMs
-    while (this.#gathered.length > 0) {
-      let [count, size] = [0, 0]
-      while (count < this.#gathered.length && (count === 0 || size < renewalsMax)) {
-        size += this.#gathered[count++]?.renewals.length ?? 0
-      }
-      this.#pack(this.#gathered.splice(0, count))
+    const gathered = [...this.#gathered]
+    this.#gathered.clear()
+    for (let start = 0; start < gathered.length;) {
+      let [end, size] = [start, 0]
+      while (end < gathered.length && (end === start || size < renewalsMax))
+        size += gathered[end++]?.renewals.length ?? 0
+      this.#pack(gathered.slice(start, end))
+      start = end
     }
   }
 

@@ -231,3 +231,21 @@ t.test('a command learns that it was not done before the next of its maker is se
     'as a new command',
   )
 })
+
+t.test('twenty thousand commands are taken back, or refused, in a moment', async (t) => {
+  const bench = new Bench()
+  const count = 20_000
+  const submit = () => Array.from({ length: count }, () => bench.commands.submit({ command: release, learn: () => {} }))
+  const [toTakeBack, since] = [submit(), performance.now()]
+  t.ok(toTakeBack.every((submitted) => submitted.takeBack()))
+  submit()
+  bench.commands.nextSending(true)
+  bench.commands.refused(
+    1,
+    'notLeader',
+    Array.from({ length: count }, (_, position) => position + 1),
+  )
+  t.equal(bench.commands.size, 0)
+  const tookMs = performance.now() - since
+  t.ok(tookMs < 1500, `${Math.round(tookMs)} ms`)
+})

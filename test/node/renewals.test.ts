@@ -122,3 +122,13 @@ t.test('what waits for a route goes in commands of about 2,000 renewals, calls w
     [2700, 1800],
   )
 })
+
+t.test('twenty thousand renewals are taken back in a moment', async (t) => {
+  const bench = new Bench()
+  const submitted = Array.from({ length: 20_000 }, (_, number) => bench.renew(`s-${number}`))
+  const since = performance.now()
+  t.ok(submitted.every((renewal) => renewal.takeBack()))
+  const tookMs = performance.now() - since
+  t.ok(tookMs < 1000, `${Math.round(tookMs)} ms`)
+  t.equal(bench.renewals.wakeAt, Infinity)
+})
