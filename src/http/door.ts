@@ -12,7 +12,17 @@ import type { Metrics } from './metrics.ts'
 
 export type ServedReplica = Pick<
   Replica,
-  'call' | 'read' | 'transfer' | 'readiness' | 'leader' | 'clusterTime' | 'lock' | 'core' | 'calls' | 'leading'
+  | 'call'
+  | 'read'
+  | 'transfer'
+  | 'readiness'
+  | 'leader'
+  | 'clusterTime'
+  | 'appliedIndex'
+  | 'lock'
+  | 'core'
+  | 'calls'
+  | 'leading'
 >
 
 /** A HoldfastNode, or what a test puts in its place. */
@@ -40,9 +50,9 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >
 
-/** Index of the last entry that this node has applied. */
+/** Index of the last entry that the lock table of this node has applied: what a read shows reflects this and no more. */
 export function appliedIndex({ node }: Door): number {
-  return node.replica?.core.raft.appliedIndex ?? 0
+  return node.replica?.appliedIndex ?? 0
 }
 
 /** Cluster time that this node has applied. */

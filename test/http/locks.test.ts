@@ -1,6 +1,7 @@
 import t from 'tap'
 import { acquire, ask, eventually, get, isProblem, lockPath, openSession, post, release, tokenOf } from './calling.ts'
-import { startOneMember } from './one-member.ts'
+import { asIndex } from '../../src/ids.ts'
+import { serveReplica, startOneMember } from './one-member.ts'
 
 const member = await startOneMember()
 const { app } = member
@@ -219,6 +220,15 @@ t.test('a stale read answers from this node and says how far it had applied', as
   const fresh = await get(app, '/v1/locks/stale?consistency=linearizable')
   t.match(fresh.body, { holders: [{ token }] })
   t.notOk('appliedIndex' in fresh.body)
+})
+
+t.test('a read says how far the lock table has applied, not how far the core has handed entries out', async (t) => {
+  // The core of a founded member has handed out more than this one entry.
+  const behind = await serveReplica({ appliedIndex: asIndex(1) })
+  t.teardown(() => behind.close())
+  const { body, headers } = await get(behind, '/v1/locks/stale?consistency=stale')
+  t.equal(body['appliedIndex'], 1)
+  t.equal(headers['holdfast-index'], '1')
 })
 
 t.test('the request id may come in the header, with or without quotes', async (t) => {

@@ -68,6 +68,7 @@ export async function serveReplica(double: Partial<ServedReplica>, log = silent)
     lock,
     leader: self,
     clusterTime: replica.clusterTime,
+    appliedIndex: replica.appliedIndex,
     call: () => () => {},
     read: (request) => request.ready(),
     transfer: ({ done }) => done('done'),
