@@ -50,11 +50,21 @@ interface OwnCommand extends Submitted {
   abandoned: boolean
 }
 
+export interface OwnCommandsParts {
+  readonly node: NodeId
+  readonly run: Run
+  /**
+   * Sendings are named by the numbers behind it. It must be far from those of other runs of this node: a refusal names
+   * a sending and no run, and one that speaks of an earlier run must not be taken for ours.
+   */
+  readonly lastSending: number
+}
+
 export class OwnCommands implements Submitter {
   readonly #node: NodeId
   readonly #run: Run
   #lastNumber = 0
-  #lastSending = 0
+  #lastSending: number
   /** Not yet numbered, in the order of submission. */
   readonly #unsent = new Set<OwnCommand>()
   /** Numbered and without a fate, ascending. */
@@ -64,9 +74,10 @@ export class OwnCommands implements Submitter {
   /** How many of `#sent` have been sent over the present route. */
   #sentOnRoute = 0
 
-  constructor(node: NodeId, run: Run) {
+  constructor({ node, run, lastSending }: OwnCommandsParts) {
     this.#node = node
     this.#run = run
+    this.#lastSending = lastSending
   }
 
   submit(submission: Submission): Submitted {

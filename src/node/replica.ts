@@ -84,17 +84,16 @@ export class Replica {
     this.lock = parts.lock
     this.#appliedIndex = parts.raft.appliedIndex
     this.core = this.#createCore()
-    this.#commands = new OwnCommands(parts.self, parts.run)
+    // Far from the names of other runs of this node: an answer to one of theirs must not be taken for ours (B71).
+    const farAway = () => Math.floor(parts.host.random() * 2 ** 48)
+    this.#commands = new OwnCommands({ node: parts.self, run: parts.run, lastSending: farAway() })
     this.#renewals = new Renewals(this.#commands)
     this.#withdrawals = new Withdrawals(this.#commands, ({ number }) => this.#commands.forget(number))
     this.#intake = new Intake((node, sending, reason, numbers) =>
       this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers }),
     )
     this.leading = new Leading({ core: this.core, intake: this.#intake, lock: parts.lock, commands: this.#commands })
-    // Far from the ids of other runs of this node: an answer to one of theirs must not be taken for ours (B71).
-    this.#reads = new ReadRounds(Math.floor(parts.host.random() * 2 ** 48), (id) =>
-      this.core.step({ kind: 'read', id, now: this.core.raft.now }),
-    )
+    this.#reads = new ReadRounds(farAway(), (id) => this.core.step({ kind: 'read', id, now: this.core.raft.now }))
     this.#transfers = new Transfers()
     this.calls = new Calls({
       now: () => parts.host.now(),

@@ -37,7 +37,7 @@ const acquire: Command = {
 
 /** Commands of one node, what each of them learned, and which numbers a sending carries. */
 class Bench {
-  readonly commands = new OwnCommands(node, run)
+  readonly commands = new OwnCommands({ node, run, lastSending: 0 })
   readonly fates: string[][] = []
 
   submit(command: Command = release): Submitted {
@@ -212,7 +212,7 @@ t.test('what was sent before goes again even when the node is not ready', async 
 })
 
 t.test('a command learns that it was not done before the next of its maker is sent', async (t) => {
-  const commands = new OwnCommands(node, run)
+  const commands = new OwnCommands({ node, run, lastSending: 0 })
   const submit = (): void => {
     commands.submit({
       command: release,

@@ -1,0 +1,21 @@
+// Histories of commands on their way to the leader: what a refusal says and does not say, what an overload does to those who
+// only want to end their work, and what a node that has just come back may send.
+import t from 'tap'
+import { answerOf, grantOf, Script } from '../script.ts'
+
+t.test('the refusal of a sending of an earlier run says nothing of this one', async (t) => {
+  const script = new Script().found()
+  const { follower: b, leader: a } = script
+  script.world.network.cut(b.id, a.id)
+  const told = script.acquire(b, { requestId: script.requestId() })
+  script.pass(50)
+  const numbers = [1, 2, 3, 4, 5]
+  for (const sending of [1, 2, 3, 4, 5]) {
+    script.replicaOf(b).receive(a.id, { kind: 'forwardRefused', sending, reason: 'overloaded', numbers })
+  }
+  script.pass(50)
+  t.equal(answerOf(told), 'waiting', 'what lies in its kernel is not refused')
+  script.heal()
+  script.until(() => told.reply !== null, 'it is answered')
+  grantOf(told)
+})
