@@ -5,7 +5,7 @@ import { decodeCommand } from '../codec/command.ts'
 import type { ForwardRefusal } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
 import type { NodeId } from '../ids.ts'
-import type { Command } from '../lockfsm/command.ts'
+import { bringsWork } from './own-commands.ts'
 import type { Sending } from './own-commands.ts'
 
 /** An entry is bounded so that applying one never takes long. */
@@ -53,7 +53,7 @@ export class Intake {
     if (decoded.some(({ origin }) => origin.node !== node)) throw new FormatError('a command of another node')
     const overloaded: number[] = []
     for (const { bytes, origin, command } of decoded) {
-      const left = (isExempt(command) ? room.exempt : room.ordinary) - this.bytes
+      const left = (bringsWork(command) ? room.ordinary : room.exempt) - this.bytes
       if (left >= bytes.length) {
         this.#waiting.push({ node, sending, number: origin.number, bytes })
         this.bytes += bytes.length
@@ -101,9 +101,4 @@ export class Intake {
     }
     for (const { node, sending, numbers } of bySending.values()) this.#refuse(node, sending, reason, numbers)
   }
-}
-
-/** These end work rather than bring it: they may use the reserve (DESIGN 3). */
-function isExempt(command: Command): boolean {
-  return command.kind !== 'acquire' && command.kind !== 'openSession'
 }

@@ -171,7 +171,7 @@ export class OwnCommands implements Submitter {
   #takeUnsent(ready: boolean): readonly OwnCommand[] {
     const fresh: OwnCommand[] = []
     for (const command of this.#unsent) {
-      if (!ready && needsReady(command.submission.command)) continue
+      if (!ready && bringsWork(command.submission.command)) continue
       this.#unsent.delete(command)
       fresh.push(command)
       command.number = ++this.#lastNumber
@@ -203,7 +203,11 @@ export class OwnCommands implements Submitter {
   }
 }
 
-/** These carry the time that the node has applied, which must not lag (DESIGN 5, "no late copies"). */
-function needsReady(command: Command): boolean {
-  return command.kind === 'acquire' || command.kind === 'openSession'
+/**
+ * Whether the command brings work rather than ends some. Only such a one carries the time that its node has applied,
+ * which must not lag, so that it waits until the node is ready (DESIGN 5, "no late copies"); all others may use the
+ * reserves that are kept for them (DESIGN 3).
+ */
+export function bringsWork({ kind }: Pick<Command, 'kind'>): boolean {
+  return kind === 'acquire' || kind === 'openSession'
 }

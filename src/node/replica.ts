@@ -24,7 +24,7 @@ import type { Host } from './host.ts'
 import { Intake } from './intake.ts'
 import { Leading } from './leading.ts'
 import { Leaving } from './leaving.ts'
-import { OwnCommands } from './own-commands.ts'
+import { bringsWork, OwnCommands } from './own-commands.ts'
 import type { Sending } from './own-commands.ts'
 import type { Peers } from './peers.ts'
 import { ReadRounds } from './read-rounds.ts'
@@ -41,6 +41,8 @@ const entriesBehindMax = 1000
 /** Commands of one forward frame; more go into further frames of the same sending. */
 const forwardBytesMax = 256 * 1024
 const callsOpenMax = 10_000
+/** So many more may be open that end work instead of bringing it: releases, renewals, cancels. */
+const callsReserve = 2000
 const callsQueuedMax = 100_000
 /** An orderly stop waits so long for another leader. */
 const stopTransferMs = 1500
@@ -141,10 +143,11 @@ export class Replica {
     }
   }
 
-  /** Blocked waits count only against a limit of their own, which keeps nobody from releasing or renewing. */
+  /** Neither blocked waits nor calls that wait for a leader keep anybody from releasing or renewing: there is a reserve. */
   #hasTooMany({ command }: CallRequest): boolean {
     const { open, queued } = this.calls
-    return open - queued >= callsOpenMax || (queued >= callsQueuedMax && command.kind === 'acquire')
+    if (queued >= callsQueuedMax && command.kind === 'acquire') return true
+    return open - queued >= (bringsWork(command) ? callsOpenMax : callsOpenMax + callsReserve)
   }
 
   /** Calls `request.ready` when everything committed before now has been applied here. */
