@@ -5,8 +5,8 @@ import type { FastifyReply } from 'fastify'
 import type { Socket } from 'node:net'
 import { unreachable } from '../assert.ts'
 import type { RequestId } from '../ids.ts'
-import type { Command } from '../lockfsm/command.ts'
 import type { Answer, CallRequest } from '../node/calls.ts'
+import type { UnstampedCommand } from '../node/own-commands.ts'
 import type { Door } from './door.ts'
 import { errorRows } from './errors.ts'
 import type { Meter } from './metrics.ts'
@@ -15,7 +15,7 @@ import type { Said } from './outcomes.ts'
 import { sendProblem, whyNotReady } from './problem.ts'
 
 export interface ClientCallSetup {
-  readonly command: Command
+  readonly command: UnstampedCommand
   /** How long the answer may take once the request is in a queue; 0 for calls that do not wait. */
   readonly waitMs: number
   readonly meter: Meter
@@ -32,7 +32,7 @@ export function beginCall(door: Door, reply: FastifyReply, setup: ClientCallSetu
 }
 
 class ClientCall implements CallRequest {
-  readonly command: Command
+  readonly command: UnstampedCommand
   readonly waitMs: number
   readonly #door: Door
   readonly #reply: FastifyReply

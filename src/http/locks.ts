@@ -1,13 +1,14 @@
 // Routes of locks: acquire, renew and release by token, check, and what is to be seen of them.
 import type { Static, TSchema } from 'typebox'
 import { asLockName, asSessionId, asToken } from '../ids.ts'
+import type { RequestId } from '../ids.ts'
 import type { Acquire } from '../lockfsm/command.ts'
 import { checkToken, listLocks, viewLock } from '../lockfsm/views.ts'
+import type { Unstamped } from '../node/own-commands.ts'
 import * as api from './api.ts'
 import { beginCall } from './client-call.ts'
 import { cursorOf, lockAfter } from './cursor.ts'
 import { documented, ofChanges, ofReads } from './documented.ts'
-import { clusterTime } from './door.ts'
 import type { App, Door } from './door.ts'
 import type { ErrorCode } from './errors.ts'
 import { bodyMayBeAbsent } from './json-body.ts'
@@ -46,7 +47,7 @@ function addAcquire(app: App, door: Door): void {
     const requestId = requestIdOf(request.headers['idempotency-key'], body.requestId, {
       isAlone: body.session === undefined,
     })
-    const command = acquireCommand(request.params.lock, body, { requestId, takenInAt: clusterTime(door) })
+    const command = acquireCommand(request.params.lock, body, requestId)
     beginCall(door, reply, { command, waitMs: command.session === null ? command.waitMs : command.pollMs, meter })
   })
 }
@@ -63,11 +64,7 @@ const refusalsOfAcquire = [
 ] as const
 
 /** Throws InvalidRequest where fields do not go together. */
-function acquireCommand(
-  lock: string,
-  body: Static<typeof api.AcquireBody>,
-  { requestId, takenInAt }: Pick<Acquire, 'requestId' | 'takenInAt'>,
-): Acquire {
+function acquireCommand(lock: string, body: Static<typeof api.AcquireBody>, requestId: RequestId): Unstamped<Acquire> {
   const { session, ttlMs, waitMs = 0, pollMs } = body
   if (session === undefined) {
     if (pollMs !== undefined)
@@ -87,7 +84,6 @@ function acquireCommand(
     pollMs: session === undefined ? waitMs : (pollMs ?? limits.pollDefaultMs),
     owner: body.owner ?? null,
     metadata: metadataText(body.metadata),
-    takenInAt,
   }
 }
 

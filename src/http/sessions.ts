@@ -5,7 +5,6 @@ import * as api from './api.ts'
 import { beginCall } from './client-call.ts'
 import { cursorOf, sessionAfter } from './cursor.ts'
 import { documented, ofChanges, ofReads } from './documented.ts'
-import { clusterTime } from './door.ts'
 import type { App, Door } from './door.ts'
 import { bodyMayBeAbsent, noBody } from './json-body.ts'
 import { metadataText } from './metadata.ts'
@@ -43,7 +42,6 @@ function addOpening(app: App, door: Door): void {
       ttlMs: body.ttlMs ?? limits.ttlDefaultMs,
       name: body.name ?? null,
       metadata: metadataText(body.metadata),
-      takenInAt: clusterTime(door),
     } as const
     beginCall(door, reply, { command, waitMs: 0, meter })
   })

@@ -5,10 +5,10 @@
 // withdrawal that overtook its attempt would take nothing and leave a grant that nobody knows of (H13, H14).
 import { unreachable } from '../assert.ts'
 import type { Index } from '../ids.ts'
-import type { Command, WithdrawnAttempt } from '../lockfsm/command.ts'
+import type { WithdrawnAttempt } from '../lockfsm/command.ts'
 import type { Refused, Result } from '../lockfsm/outcome.ts'
 import { Deadlines } from './deadlines.ts'
-import type { Fate, Submitted, Submitter } from './own-commands.ts'
+import type { Fate, Submitted, Submitter, UnstampedCommand } from './own-commands.ts'
 
 /** A call that found no leader is refused after so long. */
 export const noLeaderAfterMs = 3000
@@ -22,7 +22,7 @@ export type Answer =
   | { readonly kind: 'unknown' }
 
 export interface CallRequest {
-  readonly command: Command
+  readonly command: UnstampedCommand
   /** How long the call itself may take once it is in the queue; 0 for calls that do not wait. */
   readonly waitMs: number
   /** Given once. Returns false when the client is gone: then nothing was said to it. */
@@ -46,7 +46,7 @@ export class Call {
 
 export interface CallsParts {
   now(): number
-  submitterOf(command: Command): Submitter
+  submitterOf(command: UnstampedCommand): Submitter
   /** The attempt must be taken out of its request. */
   withdraw(attempt: WithdrawnAttempt): void
 }
@@ -126,12 +126,13 @@ export class Calls {
       if (isKept) this.#withdraw(call)
       return
     }
-    const answer: Answer = isTooOld(result) ? { kind: 'noLeader' } : { kind: 'outcome', index, result }
-    const begun = this.#settle(call, answer)
+    // We lagged when it left. What says so brought us up to that entry: a new attempt is stamped with a time as late.
+    if (isTooOld(result)) return this.#learnNotDone(call, 'tooOld')
+    const begun = this.#settle(call, { kind: 'outcome', index, result })
     if (!begun && isKept) this.#withdraw(call)
   }
 
-  #learnNotDone(call: Call, reason: 'passedOver' | 'notLeader' | 'overloaded'): void {
+  #learnNotDone(call: Call, reason: 'passedOver' | 'notLeader' | 'overloaded' | 'tooOld'): void {
     if (call.phase === 'settled') return
     if (reason === 'overloaded') this.#settle(call, { kind: 'overloaded' })
     else if (this.#parts.now() - call.since >= noLeaderAfterMs) this.#settle(call, { kind: 'noLeader' })

@@ -5,7 +5,7 @@
 import { assert } from '../assert.ts'
 import { encodeCommand } from '../codec/command.ts'
 import type { ForwardRefusal } from '../codec/frame.ts'
-import type { Index, NodeId, Run } from '../ids.ts'
+import type { ClusterTime, Index, NodeId, Run } from '../ids.ts'
 import type { Command } from '../lockfsm/command.ts'
 import type { Outcome, Result } from '../lockfsm/outcome.ts'
 
@@ -16,8 +16,12 @@ export type Fate =
   /** Certainly not done. It may be submitted again, as a new command. */
   | { readonly kind: 'notDone'; readonly reason: 'passedOver' | ForwardRefusal }
 
+/** A command whose maker leaves the time at which it was taken in to us. */
+export type UnstampedCommand = Unstamped<Command>
+export type Unstamped<T> = T extends { readonly takenInAt: ClusterTime } ? Omit<T, 'takenInAt'> : T
+
 export interface Submission {
-  readonly command: Command
+  readonly command: UnstampedCommand
   learn(fate: Fate): void
 }
 
@@ -53,6 +57,8 @@ interface OwnCommand extends Submitted {
 export interface OwnCommandsParts {
   readonly node: NodeId
   readonly run: Run
+  /** What this node has applied now. */
+  clusterTime(): ClusterTime
   /**
    * Sendings are named by the numbers behind it. It must be far from those of other runs of this node: a refusal names
    * a sending and no run, and one that speaks of an earlier run must not be taken for ours.
@@ -61,8 +67,7 @@ export interface OwnCommandsParts {
 }
 
 export class OwnCommands implements Submitter {
-  readonly #node: NodeId
-  readonly #run: Run
+  readonly #parts: OwnCommandsParts
   #lastNumber = 0
   #lastSending: number
   /** Not yet numbered, in the order of submission. */
@@ -74,10 +79,9 @@ export class OwnCommands implements Submitter {
   /** How many of `#sent` have been sent over the present route. */
   #sentOnRoute = 0
 
-  constructor({ node, run, lastSending }: OwnCommandsParts) {
-    this.#node = node
-    this.#run = run
-    this.#lastSending = lastSending
+  constructor(parts: OwnCommandsParts) {
+    this.#parts = parts
+    this.#lastSending = parts.lastSending
   }
 
   submit(submission: Submission): Submitted {
@@ -169,14 +173,17 @@ export class OwnCommands implements Submitter {
   }
 
   #takeUnsent(ready: boolean): readonly OwnCommand[] {
+    const { node, run } = this.#parts
+    const takenInAt = this.#parts.clusterTime()
     const fresh: OwnCommand[] = []
     for (const command of this.#unsent) {
       if (!ready && bringsWork(command.submission.command)) continue
       this.#unsent.delete(command)
       fresh.push(command)
       command.number = ++this.#lastNumber
-      const origin = { node: this.#node, run: this.#run, number: command.number }
-      command.bytes = encodeCommand({ origin, command: command.submission.command })
+      const origin = { node, run, number: command.number }
+      // Nothing of it has left before, so that it is as old as its first copy; a later copy has the same bytes (H15).
+      command.bytes = encodeCommand({ origin, command: stamped(command.submission.command, takenInAt) })
       this.#sent.push(command)
     }
     return fresh
@@ -210,4 +217,8 @@ export class OwnCommands implements Submitter {
  */
 export function bringsWork({ kind }: Pick<Command, 'kind'>): boolean {
   return kind === 'acquire' || kind === 'openSession'
+}
+
+function stamped(command: UnstampedCommand, takenInAt: ClusterTime): Command {
+  return command.kind === 'acquire' || command.kind === 'openSession' ? { ...command, takenInAt } : command
 }

@@ -88,7 +88,12 @@ export class Replica {
     this.core = this.#createCore()
     // Far from the names of other runs of this node: an answer to one of theirs must not be taken for ours (B71).
     const farAway = () => Math.floor(parts.host.random() * 2 ** 48)
-    this.#commands = new OwnCommands({ node: parts.self, run: parts.run, lastSending: farAway() })
+    this.#commands = new OwnCommands({
+      node: parts.self,
+      run: parts.run,
+      clusterTime: () => this.clusterTime,
+      lastSending: farAway(),
+    })
     this.#renewals = new Renewals(this.#commands)
     this.#withdrawals = new Withdrawals(this.#commands, ({ number }) => this.#commands.forget(number))
     this.#intake = new Intake((node, sending, reason, numbers) =>
@@ -116,7 +121,7 @@ export class Replica {
 
   // ---- what clients ask
 
-  /** Cluster time that this node has applied: what an acquire or the opening of a session carries as `takenInAt`. */
+  /** Cluster time that this node has applied; an acquire, and the opening of a session, is stamped with it when it leaves. */
   get clusterTime(): ClusterTime {
     return this.lock.time
   }
@@ -226,11 +231,12 @@ export class Replica {
 
   turn(now: number): void {
     this.core.drain(now)
+    // Before anything is sent: what has waited here for too long must not leave as if it were new (H15).
+    this.calls.expire(now)
     this.#sendCommands(now)
     this.leading.turn(now)
     if (this.#leader !== null) this.#reads.flush(now)
     this.core.step({ kind: 'tick', now })
-    this.calls.expire(now)
     this.#reads.expire(now)
     this.#transfers.expire(now)
     this.core.disk.start()

@@ -296,14 +296,23 @@ t.test('a command that every leader refused as overloaded is answered so', async
   t.equal(bench.submitted.length, 1)
 })
 
-t.test('H15 an acquire that came too late is answered noLeader: it was not done', async (t) => {
-  const bench = new Bench()
-  bench.begin()
-  bench.leave()
-  bench.say({ kind: 'refused', code: 'too_old' })
-  t.same(bench.answers, ['noLeader'])
-  t.same(bench.withdrawn, [])
-})
+t.test(
+  'H15 an acquire that came too late was not done: it is submitted anew, and answered noLeader after 3 s',
+  async (t) => {
+    const bench = new Bench()
+    bench.begin()
+    bench.leave()
+    bench.say({ kind: 'refused', code: 'too_old' })
+    t.same(bench.answers, [])
+    t.equal(bench.submitted.length, 2, 'as a new command, which is stamped anew')
+    bench.time = 3000
+    bench.leave()
+    bench.say({ kind: 'refused', code: 'too_old' })
+    t.same(bench.answers, ['noLeader'])
+    t.equal(bench.submitted.length, 2)
+    t.same(bench.withdrawn, [])
+  },
+)
 
 t.test('H17 no timer of the node says that a wait is over or goes on', async (t) => {
   const bench = new Bench()

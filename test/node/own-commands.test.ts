@@ -37,7 +37,8 @@ const acquire: Command = {
 
 /** Commands of one node, what each of them learned, and which numbers a sending carries. */
 class Bench {
-  readonly commands = new OwnCommands({ node, run, lastSending: 0 })
+  time = asClusterTime(0)
+  readonly commands = new OwnCommands({ node, run, clusterTime: () => this.time, lastSending: 0 })
   readonly fates: string[][] = []
 
   submit(command: Command = release): Submitted {
@@ -212,7 +213,7 @@ t.test('what was sent before goes again even when the node is not ready', async 
 })
 
 t.test('a command learns that it was not done before the next of its maker is sent', async (t) => {
-  const commands = new OwnCommands({ node, run, lastSending: 0 })
+  const commands = new OwnCommands({ node, run, clusterTime: () => asClusterTime(0), lastSending: 0 })
   const submit = (): void => {
     commands.submit({
       command: release,
@@ -248,4 +249,19 @@ t.test('twenty thousand commands are taken back, or refused, in a moment', async
   t.equal(bench.commands.size, 0)
   const tookMs = performance.now() - since
   t.ok(tookMs < 1500, `${Math.round(tookMs)} ms`)
+})
+
+t.test('H15 a command is stamped when it leaves for the first time, and every copy carries that time', async (t) => {
+  const bench = new Bench()
+  const takenInAt = () => {
+    const [bytes] = bench.commands.nextSending(true)?.commands ?? []
+    const command = bytes === undefined ? null : decodeCommand(bytes).command
+    return command?.kind === 'acquire' ? command.takenInAt : null
+  }
+  bench.submit(acquire)
+  bench.time = asClusterTime(70_000)
+  t.equal(takenInAt(), 70_000, 'what this node had applied when it was asked says nothing: nothing had left')
+  bench.time = asClusterTime(140_000)
+  bench.commands.routeChanged()
+  t.equal(takenInAt(), 70_000)
 })

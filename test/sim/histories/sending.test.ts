@@ -3,6 +3,7 @@
 import t from 'tap'
 import { asLockName } from '../../../src/ids.ts'
 import { answerOf, grantOf, Script, someLock } from '../script.ts'
+import type { Told } from '../script.ts'
 
 t.test('the refusal of a sending of an earlier run says nothing of this one', async (t) => {
   const script = new Script().found()
@@ -27,9 +28,7 @@ t.test('a release is not refused because ten thousand acquires wait for a leader
   const { token } = script.hold(b, { ttlMs: 600_000 })
   script.isolate(b)
   script.until(() => script.replicaOf(b).leader === null, 'it has no leader')
-  const acquires = Array.from({ length: 10_000 }, (_, number) =>
-    script.acquire(b, { requestId: script.requestId(), lock: asLockName(`lock ${number + 1}`), waitMs: 0 }),
-  )
+  const acquires = Array.from({ length: 10_000 }, () => script.acquire(b, { requestId: script.requestId(), waitMs: 0 }))
   script.pass(200)
   const last = script.acquire(b, { requestId: script.requestId(), waitMs: 0 })
   const release = script.send(b, { kind: 'release', lock: someLock, token, session: null })
@@ -39,4 +38,42 @@ t.test('a release is not refused because ten thousand acquires wait for a leader
   script.heal()
   script.until(() => release.reply !== null, 'it is answered')
   t.equal(answerOf(release), 'released')
+})
+
+t.test('what a node is asked that has just come back is done as soon as it has caught up', async (t) => {
+  const script = new Script().found()
+  const { follower: b } = script
+  script.openSession(script.leader, 3_000_000)
+  script.pass(60_000)
+  b.crash(false)
+  script.pass(30_000)
+  b.start()
+  const from = script.now
+  const told: Told[] = []
+  while (script.now < from + 1000) {
+    if (b.node?.replica !== null) {
+      const lock = asLockName(`lock ${told.length}`)
+      told.push(script.acquire(b, { requestId: script.requestId(), lock, waitMs: 0 }))
+    }
+    script.pass(5)
+  }
+  script.until(() => told.every(({ reply }) => reply !== null), 'all are answered')
+  const refused = told.filter((one) => answerOf(one) !== 'granted')
+  t.equal(refused.length, 0, `${refused.length} of ${told.length}: ${refused.slice(0, 5).map(answerOf).join()}`)
+})
+
+t.test('H15 what lay in a stopped process and had not left does not leave as if it were new', async (t) => {
+  const script = new Script().found()
+  const { follower: b } = script
+  script.openSession(script.leader, 3_000_000)
+  script.isolate(b)
+  script.until(() => script.replicaOf(b).leader === null, 'it has no leader')
+  const told = script.acquire(b, { requestId: script.requestId() })
+  script.until(() => script.replicaOf(b).calls.open === 1, 'it has taken it in')
+  b.process?.pauseUntil(script.now + 120_000)
+  script.pass(60_000)
+  script.heal()
+  script.until(() => told.reply !== null, 'it is answered', 90_000)
+  t.equal(answerOf(told), 'noLeader')
+  t.equal(script.committed('acquire').length, 0)
 })
