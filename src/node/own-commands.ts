@@ -9,6 +9,12 @@ import type { ClusterTime, Index, NodeId, Run } from '../ids.ts'
 import type { Command } from '../lockfsm/command.ts'
 import type { Outcome, Result } from '../lockfsm/outcome.ts'
 
+/**
+ * So many bytes may be under way over a route without a fate; the rest waits for the fates of these. It is far less than a
+ * link's queue may hold (main.ts): what a new route is sent at once would otherwise close that very link.
+ */
+const windowBytes = 4 * 1024 * 1024
+
 /** What its maker learns of a command, in this order: perhaps `queued`, then one of the others, once. */
 export type Fate =
   | { readonly kind: 'queued'; readonly index: Index }
@@ -45,12 +51,19 @@ export interface Sending {
   readonly commands: readonly Uint8Array[]
 }
 
+interface OpenSending extends Sending {
+  readonly commands: Uint8Array[]
+}
+
 interface OwnCommand extends Submitted {
   readonly submission: Submission
   number: number | null
-  bytes: Uint8Array | null
+  /** Empty until it is numbered. */
+  bytes: Uint8Array
   /** Sendings that were not refused. */
   readonly sendings: Set<number>
+  /** The one of them that went over the present route; null when none did. */
+  onRoute: number | null
   abandoned: boolean
 }
 
@@ -76,8 +89,10 @@ export class OwnCommands implements Submitter {
   #sent: OwnCommand[] = []
   /** Applied as `queued`: the answer comes in a later entry. */
   readonly #queued = new Map<number, OwnCommand>()
-  /** How many of `#sent` have been sent over the present route. */
-  #sentOnRoute = 0
+  /** Of those before it in `#sent` none has to be sent over the present route. */
+  #position = 0
+  /** Bytes of those that were. */
+  #bytesOnRoute = 0
 
   constructor(parts: OwnCommandsParts) {
     this.#parts = parts
@@ -88,8 +103,9 @@ export class OwnCommands implements Submitter {
     const command: OwnCommand = {
       submission,
       number: null,
-      bytes: null,
+      bytes: new Uint8Array(0),
       sendings: new Set(),
+      onRoute: null,
       abandoned: false,
       takeBack: () => {
         if (command.number !== null) return false
@@ -106,39 +122,53 @@ export class OwnCommands implements Submitter {
 
   /** The leader is another, or the link to it is new: everything unanswered must be sent again (H20). */
   routeChanged(): void {
-    this.#sentOnRoute = 0
+    for (const command of this.#sent) this.#leaveRoute(command)
+    this.#position = 0
   }
 
-  /** What to send now over the present route, in the order of numbers; null when there is nothing. */
+  /**
+   * What to send now over the present route, in the order of numbers, as far as the window allows; null when there is
+   * nothing. Nothing new is sent before all that must go again.
+   */
   nextSending(ready: boolean): Sending | null {
-    const again = this.#sent.slice(this.#sentOnRoute).filter((command) => !command.abandoned)
-    const fresh = this.#takeUnsent(ready)
-    this.#sentOnRoute = this.#sent.length
-    if (again.length + fresh.length === 0) return null
-    const sending = ++this.#lastSending
-    const commands: Uint8Array[] = []
-    for (const command of [...again, ...fresh]) {
-      command.sendings.add(sending)
-      if (command.bytes !== null) commands.push(command.bytes)
+    const sending: OpenSending = { sending: this.#lastSending + 1, commands: [] }
+    while (this.#position < this.#sent.length && this.#bytesOnRoute < windowBytes) {
+      const command = this.#sent[this.#position++]
+      if (command !== undefined && !command.abandoned && command.onRoute === null) this.#put(command, sending)
     }
-    return { sending, commands }
+    if (this.#position === this.#sent.length) this.#putUnsent(ready, sending)
+    if (sending.commands.length === 0) return null
+    this.#lastSending = sending.sending
+    return sending
   }
 
   /**
    * `numbers` of that sending were not appended by it. Those of which no other sending is left are certainly not done; of
-   * the others nothing is known, and they are sent again, with all behind them, so that none passes them over.
+   * the others nothing is known, and they go again before anything new. A leader that does not lead has not taken what
+   * came behind them either; one that is overloaded may have, and its load must not grow by copies of that.
+   *
+   * Returns whether the next sending should wait, because it would only be refused like this one.
    */
-  refused(sending: number, reason: ForwardRefusal, numbers: readonly number[]): void {
+  refused(sending: number, reason: ForwardRefusal, numbers: readonly number[]): boolean {
     const refused = new Set(numbers)
     const hopeless = new Set<OwnCommand>()
+    let [again, shouldWait] = [Infinity, false]
     for (const [position, command] of this.#sent.entries()) {
       if (!refused.has(command.number ?? 0) || !command.sendings.delete(sending)) continue
-      if (command.sendings.size === 0) hopeless.add(command)
-      else this.#sentOnRoute = Math.min(this.#sentOnRoute, position)
+      const isLast = command.sendings.size === 0
+      if (isLast) hopeless.add(command)
+      // Otherwise a later copy is under way, and this speaks of a route that we have left.
+      if (command.onRoute !== sending) continue
+      this.#leaveRoute(command)
+      if (!isLast) again = Math.min(again, position)
+      // Where there is no room even for those that may use the reserve, there is none for anything.
+      shouldWait ||= reason === 'notLeader' || !isLast || !bringsWork(command.submission.command)
     }
-    if (hopeless.size === 0) return
+    if (reason === 'notLeader') for (const command of this.#sent.slice(again)) this.#leaveRoute(command)
+    this.#position = Math.min(this.#position, again)
     this.#dropSent(hopeless)
     for (const command of hopeless) command.submission.learn({ kind: 'notDone', reason })
+    return shouldWait
   }
 
   /** An outcome addressed to this run of this node has been applied at `index`. */
@@ -172,41 +202,60 @@ export class OwnCommands implements Submitter {
     return this.#unsent.size + this.#sent.length + this.#queued.size
   }
 
-  #takeUnsent(ready: boolean): readonly OwnCommand[] {
+  #putUnsent(ready: boolean, sending: OpenSending): void {
     const { node, run } = this.#parts
     const takenInAt = this.#parts.clusterTime()
-    const fresh: OwnCommand[] = []
     for (const command of this.#unsent) {
+      if (this.#bytesOnRoute >= windowBytes) break
       if (!ready && bringsWork(command.submission.command)) continue
       this.#unsent.delete(command)
-      fresh.push(command)
       command.number = ++this.#lastNumber
       const origin = { node, run, number: command.number }
       // Nothing of it has left before, so that it is as old as its first copy; a later copy has the same bytes (H15).
       command.bytes = encodeCommand({ origin, command: stamped(command.submission.command, takenInAt) })
       this.#sent.push(command)
+      this.#put(command, sending)
     }
-    return fresh
+    this.#position = this.#sent.length
+  }
+
+  #put(command: OwnCommand, { sending, commands }: OpenSending): void {
+    command.sendings.add(sending)
+    command.onRoute = sending
+    this.#bytesOnRoute += command.bytes.length
+    commands.push(command.bytes)
+  }
+
+  #leaveRoute(command: OwnCommand): void {
+    if (command.onRoute === null) return
+    command.onRoute = null
+    this.#bytesOnRoute -= command.bytes.length
   }
 
   /** Removes and returns the sent commands up to `number`. */
   #takeUpTo(number: number): OwnCommand[] {
     let count = 0
     while ((this.#sent[count]?.number ?? Infinity) <= number) count++
-    this.#sentOnRoute = Math.max(0, this.#sentOnRoute - count)
-    return this.#sent.splice(0, count)
+    this.#position = Math.max(0, this.#position - count)
+    const taken = this.#sent.splice(0, count)
+    for (const command of taken) this.#leaveRoute(command)
+    return taken
   }
 
   #dropSent(dropped: ReadonlySet<OwnCommand>): void {
+    if (dropped.size === 0) return
     const kept: OwnCommand[] = []
-    let keptOnRoute = 0
+    let keptBefore = 0
     for (const [position, command] of this.#sent.entries()) {
-      if (dropped.has(command)) continue
-      if (position < this.#sentOnRoute) keptOnRoute++
+      if (dropped.has(command)) {
+        this.#leaveRoute(command)
+        continue
+      }
+      if (position < this.#position) keptBefore++
       kept.push(command)
     }
     this.#sent = kept
-    this.#sentOnRoute = keptOnRoute
+    this.#position = keptBefore
   }
 }
 

@@ -35,7 +35,7 @@ import type { TransferCall } from './transfers.ts'
 import { Withdrawals } from './withdrawals.ts'
 
 /** After a leader refused us we ask again so much later, unless we hear of another. */
-const refusedPauseMs = 25
+const refusedPauseMs = { notLeader: 25, overloaded: 50 }
 /** A node that is further behind than this is not ready. */
 const entriesBehindMax = 1000
 /** Commands of one forward frame; more go into further frames of the same sending. */
@@ -311,8 +311,8 @@ export class Replica {
   }
 
   #onRefused({ sending, reason, numbers }: ForwardRefused): void {
-    if (reason === 'notLeader') this.#pausedUntil = this.#parts.host.now() + refusedPauseMs
-    this.#commands.refused(sending, reason, numbers)
+    const shouldWait = this.#commands.refused(sending, reason, numbers)
+    if (shouldWait) this.#pausedUntil = this.#parts.host.now() + refusedPauseMs[reason]
     this.#wake()
   }
 

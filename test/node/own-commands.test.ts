@@ -160,6 +160,79 @@ t.test(
   },
 )
 
+t.test('H18 what an overloaded leader took in behind a refused command is not sent again with it', async (t) => {
+  const bench = new Bench()
+  for (let count = 0; count < 3; count++) bench.submit(count === 1 ? release : acquire)
+  bench.send()
+  bench.commands.routeChanged()
+  bench.send()
+  bench.submit()
+  for (let sending = 2; sending < 6; sending++) {
+    t.equal(bench.commands.refused(sending, 'overloaded', [1]), true, 'the next sending should wait')
+    t.same(bench.send(), sending === 2 ? [1, 4] : [1], 'before anything new')
+  }
+  t.same(bench.fates, [[], [], [], []])
+})
+
+t.test('H18 a late refusal of an earlier copy sends nothing again', async (t) => {
+  const bench = new Bench()
+  for (let count = 0; count < 2; count++) bench.submit()
+  bench.send()
+  bench.commands.routeChanged()
+  bench.send()
+  t.equal(bench.commands.refused(1, 'notLeader', [1, 2]), false)
+  t.same(bench.send(), [])
+  t.same(bench.fates, [[], []])
+})
+
+t.test('after an overload the next sending waits when it would only be refused again', async (t) => {
+  const bench = new Bench()
+  bench.submit(acquire)
+  bench.submit()
+  bench.send()
+  t.equal(bench.commands.refused(1, 'overloaded', [1]), false, 'nothing goes again, and there may be room for others')
+  t.equal(bench.commands.refused(1, 'overloaded', [2]), true, 'there was none, not even in the reserve')
+})
+
+/** About 4 KiB each: the window of 4 MiB is full with a thousand of them. */
+const large: Command = { ...acquire, metadata: 'm'.repeat(4096) }
+const windowBytes = 4 * 1024 * 1024
+
+t.test('what is under way without a fate stays within a window, and the rest follows as fates come', async (t) => {
+  const bench = new Bench()
+  const count = 3000
+  for (let made = 0; made < count; made++) bench.submit(large)
+  let [applied, seen] = [0, 0]
+  while (applied < count) {
+    const numbers = bench.send()
+    t.equal(numbers[0], seen + 1)
+    seen += numbers.length
+    if ((seen - applied) * 4096 > windowBytes) throw new Error(`${seen - applied} of 4 KiB are under way`)
+    t.same(bench.send(), [])
+    while (applied < seen) bench.apply(++applied)
+  }
+  t.equal(bench.fates.filter(([fate]) => fate?.startsWith('done')).length, count)
+})
+
+t.test('H20 over a new route it goes again within the window, in order, before anything new', async (t) => {
+  const bench = new Bench()
+  for (let made = 0; made < 1500; made++) bench.submit(large)
+  const first = bench.send()
+  bench.apply(100)
+  const more = bench.send()
+  t.equal(more.length, 100, 'what left made room for as much')
+  const late = bench.submit()
+  bench.commands.routeChanged()
+  const again = bench.send()
+  t.equal(again[0], 101)
+  t.equal(again.length, first.length)
+  t.equal(late.takeBack(), true, 'it has not left')
+  bench.commands.refused(3, 'notLeader', again)
+  t.same(bench.send(), again, 'who was refused gives its room back')
+  bench.apply(again.at(-1) ?? 0)
+  t.equal(bench.send()[0], (again.at(-1) ?? 0) + 1)
+})
+
 t.test('the refusal of one command leaves the others of its sending alone', async (t) => {
   const bench = new Bench()
   for (let count = 0; count < 3; count++) bench.submit()
