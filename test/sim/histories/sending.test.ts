@@ -1,6 +1,7 @@
 // Histories of commands on their way to the leader: what a refusal says and does not say, what an overload does to those who
 // only want to end their work, and what a node that has just come back may send.
 import t from 'tap'
+import { decodeCommand } from '../../../src/codec/command.ts'
 import { asLockName } from '../../../src/ids.ts'
 import { answerOf, grantOf, Script, someLock } from '../script.ts'
 import type { Told } from '../script.ts'
@@ -20,6 +21,31 @@ t.test('the refusal of a sending of an earlier run says nothing of this one', as
   script.heal()
   script.until(() => told.reply !== null, 'it is answered')
   grantOf(told)
+})
+
+t.test('H18 what an overloaded leader refuses, though it may be in a log, goes again after a pause', async (t) => {
+  const script = new Script().found()
+  const { follower: b, leader: a } = script
+  script.world.network.cut(b.id, a.id)
+  const told = script.acquire(b, { requestId: script.requestId() })
+  script.until(() => script.replicaOf(b).unanswered === 1, 'its first sending is under way')
+  const leader = script.replicaOf(a)
+  const receive = leader.receive.bind(leader)
+  let sendings = 0
+  leader.receive = (from, frame) => {
+    if (frame.kind !== 'forward') return receive(from, frame)
+    sendings++
+    const numbers = frame.commands.map((bytes) => decodeCommand(bytes).origin.number)
+    const refused = { kind: 'forwardRefused', sending: frame.sending, reason: 'overloaded', numbers } as const
+    script.replicaOf(b).receive(a.id, refused)
+  }
+  script.world.network.reset(a.id, b.id)
+  script.heal()
+  script.pass(1000)
+  t.ok(sendings > 10 && sendings <= 21, `${sendings} sendings in a second`)
+  leader.receive = receive
+  script.until(() => told.reply !== null, 'it is answered')
+  t.equal(answerOf(told), 'granted')
 })
 
 t.test('a release is not refused because ten thousand acquires wait for a leader', async (t) => {
