@@ -140,7 +140,7 @@ const figures: readonly Figure[] = [
   { name: 'term', help: 'Raft term.', read: ({ core }) => core.raft.currentTerm },
   { name: 'last_index', help: 'Last entry of the log.', read: ({ core }) => core.raft.log.lastIndex },
   { name: 'commit_index', help: 'Last entry known to be committed.', read: ({ core }) => core.raft.commitIndex },
-  { name: 'applied_index', help: 'Last entry applied.', read: ({ core }) => core.raft.appliedIndex },
+  { name: 'applied_index', help: 'Last entry applied.', read: ({ appliedIndex }) => appliedIndex },
   {
     name: 'cluster_time_seconds',
     help: 'Cluster time of the last entry applied.',

@@ -54,7 +54,7 @@ export interface OpenSession {
   readonly name: string | null
   /** JSON text, at most 4 KiB. */
   readonly metadata: string | null
-  /** Cluster time that the node had applied when it took the call in: refused when more than 20 s old. */
+  /** Cluster time that the node had applied when the command first left it: refused when more than 20 s old. */
   readonly takenInAt: ClusterTime
 }
 

@@ -49,14 +49,16 @@ export class Leading {
   /** To be called at the end of every turn, before the tick. */
   turn(now: number): void {
     const { role } = this.#core.raft
-    if (role.kind !== 'leader') {
-      this.#holdingSince = null
-      this.#takeBackLost()
-      return
-    }
+    if (role.kind !== 'leader') return
     this.#watchNodes(role, now)
     this.#pack(now)
     this.#letTimePass(role, now)
+  }
+
+  /** This node leads no more, and must not say later what it knew as a leader: to be called before anything is sent. */
+  ended(): void {
+    this.#holdingSince = null
+    for (const [node, announcement] of this.#lost) this.#takeBack(node, announcement)
   }
 
   /** When a turn is due at the latest. */
@@ -129,10 +131,6 @@ export class Leading {
   }
 
   /** Whoever leads next judges by himself: what was said here may be long untrue when it would be sent again (B104). */
-  #takeBackLost(): void {
-    for (const [node, announcement] of this.#lost) this.#takeBack(node, announcement)
-  }
-
   #takeBack(node: NodeId, { command }: Announcement): void {
     this.#lost.delete(node)
     if (!command.takeBack()) command.abandon()

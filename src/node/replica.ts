@@ -333,7 +333,10 @@ export class Replica {
     const changed = leader !== this.#leader
     this.#leader = leader
     this.#term = term
-    if (leader !== this.#parts.self) this.#intake.refuseAll()
+    if (leader !== this.#parts.self) {
+      this.#intake.refuseAll()
+      this.leading.ended()
+    }
     this.#routeChanged()
     if (changed && leader !== null) {
       this.#parts.host.report({ level: 'info', message: `${leader} leads term ${term}` })

@@ -27,7 +27,7 @@ t.test('B104 what a former leader says of a lost node takes no attempts once the
   const early = script.acquire(b, { requestId: script.requestId(), waitMs: 200_000 })
   script.pass(50)
   script.isolate(b)
-  script.pass(9_000)
+  script.pass(9_400)
   // What a appends from now on reaches nobody, and it leads for a second more: long enough to say that b is lost.
   script.world.network.cut(a.id, c.id)
   script.until(() => script.replicaOf(a).unanswered === 1, 'a says that b is lost')
@@ -59,7 +59,7 @@ t.test('B104 a leader that was paused before it could say that a node is lost ta
   const said = script
     .committed('nodeLost')
     .filter(({ command }) => command.kind === 'nodeLost' && command.node === b.id)
-  t.equal(said.length, 1, 'a goes on where it was')
+  t.equal(said.length, 0, 'a leads no more before it has said anything')
   t.equal(answerOf(waiting), 'waiting', 'b is there')
   t.equal(script.world.lockChecks.state.waiting, 1, 'the place in the queue is kept')
 })
