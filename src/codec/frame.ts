@@ -12,6 +12,9 @@ export const protocolVersion = 1
 
 export type Frame = Hello | Welcome | Rejected | FoundingNews | RaftFrame | Forward | ForwardRefused | TransferRequest
 
+/** All that goes over a link: what nodes say to each other, and what its two ends need to know of each other. */
+export type LinkFrame = Frame | Keepalive
+
 /** What a node says of itself: first frame of whoever dialled, and the answer to it. */
 export interface Introduction {
   readonly version: number
@@ -96,6 +99,11 @@ export interface TransferRequest {
   readonly to: NodeId | null
 }
 
+/** Somebody is there, at whichever end of the link; nobody behind the link hears of it. */
+export interface Keepalive {
+  readonly kind: 'keepalive'
+}
+
 const tags = {
   hello: 1,
   welcome: 2,
@@ -105,6 +113,7 @@ const tags = {
   forward: 6,
   forwardRefused: 7,
   transferRequest: 8,
+  keepalive: 9,
 } as const
 
 const listMax = 1_000_000
@@ -117,19 +126,19 @@ const rejectReasons: readonly RejectReason[] = [
   'old_run',
 ]
 
-export function encodeFrame(frame: Frame): Uint8Array {
+export function encodeFrame(frame: LinkFrame): Uint8Array {
   return pack([tags[frame.kind], ...fieldsOf(frame)])
 }
 
 /** Decodes a frame; FormatError when it is none. */
-export function decodeFrame(bytes: Uint8Array): Frame {
+export function decodeFrame(bytes: Uint8Array): LinkFrame {
   const reader = unpack(bytes)
   const frame = takeFrame(reader.count(), reader)
   reader.end()
   return frame
 }
 
-function fieldsOf(frame: Frame): readonly unknown[] {
+function fieldsOf(frame: LinkFrame): readonly unknown[] {
   switch (frame.kind) {
     case 'hello':
       return [frame.to, introductionRow(frame.from)]
@@ -147,12 +156,14 @@ function fieldsOf(frame: Frame): readonly unknown[] {
       return [frame.sending, frame.reason === 'overloaded', frame.numbers]
     case 'transferRequest':
       return [frame.to]
+    case 'keepalive':
+      return []
     default:
       return unreachable(frame)
   }
 }
 
-function takeFrame(tag: number, reader: Reader): Frame {
+function takeFrame(tag: number, reader: Reader): LinkFrame {
   switch (tag) {
     case tags.hello:
       return { kind: 'hello', to: asNodeId(reader.text(32)), from: takeIntroduction(reader.row()) }
@@ -175,6 +186,8 @@ function takeFrame(tag: number, reader: Reader): Frame {
       const to = reader.textOrNull(32)
       return { kind: 'transferRequest', to: to === null ? null : asNodeId(to) }
     }
+    case tags.keepalive:
+      return { kind: 'keepalive' }
     default:
       throw new FormatError(`unknown frame ${tag}`)
   }

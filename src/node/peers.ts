@@ -5,13 +5,13 @@
 // When an established link closes we dial at once: refused, or accepted by a later run, proves that the process we knew
 // is gone; accepted by the same run, or no answer, proves nothing (H34).
 import { decodeFrame, encodeFrame } from '../codec/frame.ts'
-import type { Frame, Introduction, RejectReason } from '../codec/frame.ts'
+import type { Frame, Introduction, LinkFrame, RejectReason } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
 import type { Incarnation, NodeId, Run } from '../ids.ts'
 import type { Host, Timer } from './host.ts'
+import { LinkWatch } from './link-watch.ts'
 import type { Link, LinkClosed, LinkHandlers, Wire } from './wire.ts'
 
-const handshakeMs = 3000
 const redialMinMs = 50
 const redialMaxMs = 1000
 /** A link that lived so long was a good one: after it the next dial does not wait. */
@@ -44,6 +44,7 @@ interface Life {
 interface Peer {
   readonly id: NodeId
   dialled: Link | null
+  watch: LinkWatch | null
   /** When the handshake on `dialled` was done; null before. */
   establishedAt: number | null
   /** Whom `dialled` led to when it was last established. */
@@ -52,7 +53,7 @@ interface Peer {
   /** The newest that introduced itself, over either link. */
   life: Life | null
   httpUrl: string | null
-  /** Ends a handshake that takes too long, or begins the next dial. */
+  /** Begins the next dial. */
   timer: Timer | null
   failures: number
   /** The last complaint about it, so that a lasting one is logged once. */
@@ -72,6 +73,7 @@ export class Peers {
       this.#peers.set(id, {
         id,
         dialled: null,
+        watch: null,
         establishedAt: null,
         dialledLife: null,
         accepted: null,
@@ -122,8 +124,7 @@ export class Peers {
 
   #dial(peer: Peer): void {
     if (this.#stopped) return
-    peer.timer?.cancel()
-    peer.establishedAt = null
+    peer.timer = null
     const handlers: LinkHandlers = {
       onOpen: () => {
         if (peer.dialled !== link) return
@@ -138,12 +139,14 @@ export class Peers {
     }
     const link = this.#parts.wire.dial(peer.id, handlers)
     peer.dialled = link
-    peer.timer = this.#parts.host.setTimer(handshakeMs, () => link.close())
+    peer.watch = new LinkWatch(this.#parts.host, link)
   }
 
   #onAnswer(peer: Peer, link: Link, bytes: Uint8Array): void {
     const frame = this.#decode(link, bytes)
     if (frame === null) return
+    peer.watch?.heard()
+    if (frame.kind === 'keepalive') return
     if (frame.kind === 'rejected') {
       this.#complain(peer, `${peer.id} refuses us: ${frame.reason}`, frame.detail)
       this.#parts.rejected(peer.id, frame.reason, frame.detail)
@@ -162,8 +165,7 @@ export class Peers {
       link.close()
       return
     }
-    peer.timer?.cancel()
-    peer.timer = null
+    peer.watch?.established()
     peer.establishedAt = this.#parts.host.now()
     const restarted = peer.dialledLife !== null && !isSameLife(peer.dialledLife, introduction)
     peer.dialledLife = introduction
@@ -177,8 +179,8 @@ export class Peers {
     const { host } = this.#parts
     peer.dialled = null
     peer.establishedAt = null
-    peer.timer?.cancel()
-    peer.timer = null
+    peer.watch?.stop()
+    peer.watch = null
     if (this.#stopped) return
     if (closed.why === 'refused') this.#parts.gone(peer.id)
     if (closed.why === 'garbage') this.#complain(peer, `${peer.id} sent garbage`, closed.detail)
@@ -187,8 +189,8 @@ export class Peers {
       // Two processes that claim one id would otherwise replace each other's links as fast as they can dial.
       if (host.now() - establishedAt >= settledMs) {
         peer.failures = 0
-        this.#dial(peer)
-        return
+        // An outage silences all links at once: who has been waiting for seconds can do so a moment more, each another.
+        if (closed.why !== 'silent') return this.#dial(peer)
       }
     }
     const pauseMs = Math.min(redialMaxMs, redialMinMs * 2 ** Math.min(peer.failures++, 10))
@@ -200,27 +202,28 @@ export class Peers {
   #accept(link: Link): LinkHandlers {
     this.#strangers.add(link)
     let from: Peer | null = null
-    const handshake = this.#parts.host.setTimer(handshakeMs, () => link.close())
+    const watch = new LinkWatch(this.#parts.host, link)
     return {
       onOpen: () => {},
       onFrame: (bytes) => {
         if (this.#stopped || (from !== null && from.accepted !== link)) return
         const frame = this.#decode(link, bytes)
         if (frame === null) return
+        watch.heard()
         if (from !== null) {
           this.#onFrame(from, link, frame)
         } else if (frame.kind === 'hello') {
-          handshake.cancel()
           from = this.#onHello(link, frame.to, frame.from)
+          if (from !== null) watch.established()
         } else {
           this.#drop(link, 'no hello')
         }
       },
       onClose: (closed) => {
-        handshake.cancel()
+        watch.stop()
         this.#strangers.delete(link)
         if (closed.why === 'garbage') this.#report('dropped a link that is not ours', link, closed.detail)
-        if (from?.accepted === link) this.#onAcceptedClosed(from)
+        if (from?.accepted === link) this.#onAcceptedClosed(from, closed)
       },
     }
   }
@@ -245,7 +248,8 @@ export class Peers {
     return peer
   }
 
-  #onFrame(from: Peer, link: Link, frame: Frame): void {
+  #onFrame(from: Peer, link: Link, frame: LinkFrame): void {
+    if (frame.kind === 'keepalive') return
     if (frame.kind === 'hello' || frame.kind === 'welcome' || frame.kind === 'rejected') {
       this.#drop(link, `a second ${frame.kind}`)
       return
@@ -258,10 +262,11 @@ export class Peers {
     }
   }
 
-  #onAcceptedClosed(peer: Peer): void {
+  #onAcceptedClosed(peer: Peer, closed: LinkClosed): void {
     peer.accepted = null
-    // A process that dies closes both links; if only this one was reset, dialling again costs a handshake.
-    if (!this.#stopped && peer.establishedAt !== null) peer.dialled?.close()
+    // A process that dies closes both links; if only this one was reset, dialling again costs a handshake. That this one
+    // is silent says nothing of ours, which is watched by itself.
+    if (!this.#stopped && closed.why !== 'silent' && peer.establishedAt !== null) peer.dialled?.close()
   }
 
   // ---- both
@@ -287,7 +292,7 @@ export class Peers {
     if (peer.dialledLife !== null && !isSameLife(peer.dialledLife, introduction)) peer.dialled?.close()
   }
 
-  #decode(link: Link, bytes: Uint8Array): Frame | null {
+  #decode(link: Link, bytes: Uint8Array): LinkFrame | null {
     try {
       return decodeFrame(bytes)
     } catch (error) {

@@ -1,6 +1,6 @@
 // Wire over TCP: one link is one connection, and carries the frames of frame.ts. Frames sent in one turn of the event
-// loop leave in one write. Nothing is tried again here and nobody is authenticated: handshakes, timers for links that say
-// nothing, and dialling anew are the business of peers.
+// loop leave in one write. Nothing is tried again here and nobody is authenticated: handshakes and dialling anew are the
+// business of peers, links that say nothing that of link-watch.
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { assert } from '../assert.ts'
 import type { NodeId } from '../ids.ts'
@@ -162,7 +162,7 @@ class TcpLink implements Link {
       // What the kernel takes at once is not waiting.
       this.#flush()
       if (this.queuedBytes > this.#options.queueBytesMax) {
-        this.#abort({
+        this.abort({
           why: 'local',
           detail: `${this.queuedBytes} bytes are waiting to leave, more than ${this.#options.queueBytesMax}`,
         })
@@ -177,7 +177,7 @@ class TcpLink implements Link {
   close(): void {
     if (this.#reason !== null) return
     if (!this.#isOpen) {
-      this.#abort({ why: 'local', detail: 'closed while it was being dialled' })
+      this.abort({ why: 'local', detail: 'closed while it was being dialled' })
       return
     }
     this.#flush()
@@ -187,11 +187,16 @@ class TcpLink implements Link {
     this.#setTimer(() => this.#socket.destroy())
   }
 
+  abort(reason: LinkClosed): void {
+    this.#reason ??= reason
+    this.#socket.destroy()
+  }
+
   start(handlers: LinkHandlers): void {
     const socket = this.#socket
     if (!this.#isOpen) {
       this.#setTimer(() =>
-        this.#abort({ why: 'unreachable', detail: `no answer within ${this.#options.dialTimeoutMs} ms` }),
+        this.abort({ why: 'unreachable', detail: `no answer within ${this.#options.dialTimeoutMs} ms` }),
       )
     }
     socket.on('connect', () => {
@@ -206,9 +211,9 @@ class TcpLink implements Link {
         handlers.onFrame(frame)
         return this.#reason === null
       })
-      if (garbage !== null) this.#abort({ why: 'garbage', detail: garbage })
+      if (garbage !== null) this.abort({ why: 'garbage', detail: garbage })
     })
-    socket.on('end', () => this.#abort({ why: 'closed', detail: 'the other end closed the connection' }))
+    socket.on('end', () => this.abort({ why: 'closed', detail: 'the other end closed the connection' }))
     socket.on('error', (error) => {
       this.#reason ??= reasonOf(error, this.#isOpen)
     })
@@ -232,11 +237,6 @@ class TcpLink implements Link {
     this.#socket.write(first)
     for (const part of more) this.#socket.write(part)
     this.#socket.uncork()
-  }
-
-  #abort(reason: LinkClosed): void {
-    this.#reason ??= reason
-    this.#socket.destroy()
   }
 
   #setTimer(run: () => void): void {

@@ -19,6 +19,8 @@ export interface Link {
   send(frame: Uint8Array): void
   /** Sends what is queued, if possible, and closes. `onClose` still follows. */
   close(): void
+  /** Gives the link up, and what is queued with it. `onClose` still follows, with the first reason there was. */
+  abort(reason: LinkClosed): void
 }
 
 export interface LinkHandlers {
@@ -31,9 +33,10 @@ export interface LinkHandlers {
 
 /**
  * `refused`: nobody listens there, the process is gone. `closed`: the other end closed or reset. `unreachable`: no
- * answer in time. `garbage`: bytes that are not our frames, or a frame over the limit. `local`: we closed it.
+ * answer in time. `silent`: established, and nothing heard since. `garbage`: bytes that are not our frames, or a frame
+ * over the limit. `local`: we closed it.
  */
 export interface LinkClosed {
-  readonly why: 'refused' | 'closed' | 'unreachable' | 'garbage' | 'local'
+  readonly why: 'refused' | 'closed' | 'unreachable' | 'silent' | 'garbage' | 'local'
   readonly detail: string
 }

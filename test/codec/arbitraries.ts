@@ -1,6 +1,6 @@
 // Every value that the codec knows, at random: commands, messages and frames with fields at and between their limits.
 import fc from 'fast-check'
-import type { Frame, Introduction, RejectReason } from '../../src/codec/frame.ts'
+import type { Introduction, LinkFrame, RejectReason } from '../../src/codec/frame.ts'
 import {
   asClusterId,
   asClusterTime,
@@ -153,7 +153,7 @@ const introduction: fc.Arbitrary<Introduction> = fc.record({
   }),
 })
 
-export const frame: fc.Arbitrary<Frame> = fc.oneof(
+export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ kind: kind('hello'), to: node, from: introduction }),
   fc.record({ kind: kind('welcome'), from: introduction }),
   fc.record({ kind: kind('rejected'), reason: fc.constantFrom(...reasons), detail: text }),
@@ -171,4 +171,5 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
     numbers: fc.array(count, { maxLength: 20 }),
   }),
   fc.record({ kind: kind('transferRequest'), to: orNull(node) }),
+  fc.record({ kind: kind('keepalive') }),
 )

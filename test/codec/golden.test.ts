@@ -40,6 +40,7 @@ const frameBytes: Readonly<Record<string, string>> = {
   forward: '93060891c403090807',
   forwardRefused: '940708c39201cd012c',
   transferRequest: '9208c0',
+  keepalive: '9109',
 }
 
 t.test('commands have the bytes that lie on disks', async (t) => {

@@ -1,5 +1,5 @@
 // One value of every kind that has ever been written to a disk or a wire, with fields that differ from each other.
-import type { Frame, Introduction } from '../../src/codec/frame.ts'
+import type { Frame, Introduction, LinkFrame } from '../../src/codec/frame.ts'
 import {
   asClusterId,
   asClusterTime,
@@ -102,7 +102,7 @@ const from: Introduction = {
   },
 }
 
-export const frames: readonly Frame[] = [
+export const frames: readonly LinkFrame[] = [
   { kind: 'hello', to: asNodeId('n2'), from },
   { kind: 'welcome', from },
   { kind: 'rejected', reason: 'stranger', detail: 'who are you' },
@@ -111,4 +111,5 @@ export const frames: readonly Frame[] = [
   { kind: 'forward', sending: 8, commands: [new Uint8Array([9, 8, 7])] },
   { kind: 'forwardRefused', sending: 8, reason: 'overloaded', numbers: [1, 300] },
   { kind: 'transferRequest', to: null },
+  { kind: 'keepalive' },
 ]

@@ -293,6 +293,81 @@ t.test(
   },
 )
 
+/** Passes `ms` while both ends of `links` say that they are there. */
+function passAlive(bench: Bench, ms: number, links: readonly FakeLink[]): void {
+  for (let passed = 0; passed < ms; passed += 500) {
+    bench.host.pass(500)
+    for (const link of links) link.frame({ kind: 'keepalive' })
+  }
+}
+
+t.test('L3 links over which nothing comes any more are given up at both ends, and ours is dialled anew', async (t) => {
+  const bench = new Bench()
+  const [dialled, accepted] = [bench.connect(), bench.beDialled()]
+  passAlive(bench, 60_000, [dialled, accepted])
+  t.same([dialled.aborted, accepted.aborted], [null, null])
+  t.equal(dialled.kinds.filter((kind) => kind === 'keepalive').length, 120, 'each end speaks twice a second')
+  t.equal(accepted.kinds.filter((kind) => kind === 'keepalive').length, 120)
+  bench.news()
+  bench.host.pass(3000)
+  t.same([dialled.aborted, accepted.aborted], ['silent', 'silent'])
+  dialled.closed('silent')
+  t.equal(bench.peers.isConnected(n2), false)
+  t.equal(bench.wire.dialled.get(n2)?.length, 1, 'not in the same moment as everybody else')
+  bench.host.pass(50)
+  t.equal(bench.wire.dialled.get(n2)?.length, 2)
+  accepted.closed('silent')
+  t.same(bench.news(), [], 'nothing is concluded about the process (H34)')
+})
+
+t.test('frames are signs of life, too', async (t) => {
+  const bench = new Bench()
+  const accepted = bench.beDialled()
+  for (let count = 0; count < 20; count++) {
+    bench.host.pass(1000)
+    accepted.frame(news)
+  }
+  t.equal(accepted.aborted, null)
+})
+
+t.test('the silence of a link of the peer costs ours nothing', async (t) => {
+  const bench = new Bench()
+  const [dialled, accepted] = [bench.connect(), bench.beDialled()]
+  passAlive(bench, 3000, [dialled])
+  t.equal(accepted.aborted, 'silent')
+  accepted.closed('silent')
+  t.equal(dialled.isClosed, false)
+})
+
+t.test('a paused peer is dialled every few seconds at most, and reported once', async (t) => {
+  const bench = new Bench()
+  const link = bench.connect()
+  bench.host.pass(3000)
+  link.closed('silent')
+  // Its kernel accepts; nobody answers the hello.
+  const before = bench.wire.dialled.get(n2)?.length ?? 0
+  for (let passed = 0; passed < 60_000; passed += 50) {
+    bench.host.pass(50)
+    const newest = bench.wire.newest(n2)
+    if (newest.sent.length === 0 && !newest.isClosed) newest.open()
+    if (newest.aborted !== null) newest.closed(newest.aborted)
+  }
+  const dials = (bench.wire.dialled.get(n2)?.length ?? 0) - before
+  t.ok(dials >= 12 && dials <= 20, `${dials} dials in a minute`)
+  t.same(
+    bench.host.reports.map(({ message }) => message),
+    ['link to n2 closed'],
+  )
+  t.notOk(bench.heard.includes('gone n2'))
+})
+
+t.test('a sign of life before the hello is no hello', async (t) => {
+  const bench = new Bench()
+  const stranger = bench.wire.arrive()
+  stranger.frame({ kind: 'keepalive' })
+  t.equal(stranger.isClosed, true)
+})
+
 t.test('a lasting complaint is reported once', async (t) => {
   const bench = new Bench()
   bench.verdict = 'other_members'

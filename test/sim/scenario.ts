@@ -108,6 +108,7 @@ export function drawScenario(random: Random): Scenario {
       loss: lossy ? random.between(0, 0.1) : 0,
       duplicate: lossy ? random.between(0, 0.1) : 0,
       reorder: lossy ? random.between(0, 0.2) : 0,
+      backoff: random.fork('backoff').chance(0.5),
     },
     appendBytesMax: random.pick([300, 2048]),
     writeMs: random.pick([
@@ -181,7 +182,7 @@ export function describe(scenario: Scenario): string {
   return [
     `${scenario.members} members, ${scenario.clients} clients of ${style.tasks} tasks, ${scenario.locks} locks`,
     `${scenario.clocks} clocks`,
-    `network ${(network.delayMinMs + network.delayMeanMs).toFixed(1)} ms${tcp ? '' : ' with loss'}`,
+    `network ${(network.delayMinMs + network.delayMeanMs).toFixed(1)} ms${tcp ? '' : ' with loss'}${network.backoff ? ' and backoff' : ''}`,
     `disk ${writeMs.join('-')} ms`,
     scenario.stallChance > 0 ? `stalls up to ${scenario.stallMsMax} ms` : 'no stalls',
     founding.length > 0 ? `founded with ${founding.join(', ')}` : 'founded in peace',

@@ -36,7 +36,7 @@ const quiet: Scenario = {
   faultPauseMs: 0,
   faults: [],
   faultMs: 0,
-  network: { delayMinMs: 1, delayMeanMs: 0, loss: 0, duplicate: 0, reorder: 0 },
+  network: { delayMinMs: 1, delayMeanMs: 0, loss: 0, duplicate: 0, reorder: 0, backoff: false },
   appendBytesMax: 2048,
   writeMs: [1, 1],
   clocks: 'good',

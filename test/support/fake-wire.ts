@@ -1,15 +1,16 @@
 // A wire whose other end is the test: it says when a link opens, what comes over it and why it closes, and sees what was
 // sent into it.
 import { decodeFrame, encodeFrame } from '../../src/codec/frame.ts'
-import type { Frame } from '../../src/codec/frame.ts'
+import type { LinkFrame } from '../../src/codec/frame.ts'
 import type { NodeId } from '../../src/ids.ts'
 import type { Link, LinkClosed, LinkHandlers, Wire } from '../../src/node/wire.ts'
 
 export class FakeLink implements Link {
   readonly remote = 'somewhere'
   readonly queuedBytes = 0
-  readonly sent: Frame[] = []
+  readonly sent: LinkFrame[] = []
   isClosed = false
+  aborted: LinkClosed['why'] | null = null
   #handlers: LinkHandlers | null = null
 
   attach(handlers: LinkHandlers): void {
@@ -25,11 +26,17 @@ export class FakeLink implements Link {
     this.isClosed = true
   }
 
+  /** Given up by the node: `onClose` follows later, when the test calls `closed` with this reason. */
+  abort(reason: LinkClosed): void {
+    this.isClosed = true
+    this.aborted ??= reason.why
+  }
+
   open(): void {
     this.#handlers?.onOpen()
   }
 
-  frame(frame: Frame): void {
+  frame(frame: LinkFrame): void {
     this.bytes(encodeFrame(frame))
   }
 

@@ -59,6 +59,13 @@ export class ManualHost implements Host {
     while (this.#deferred.length > 0) for (const run of this.#deferred.splice(0)) run()
   }
 
+  /** Fires the timers that are due, and leaves what they defer for `settle`. */
+  fireDue(): void {
+    const due = this.#timers.filter(({ at }) => at <= this.time)
+    this.#timers = this.#timers.filter((timer) => !due.includes(timer))
+    for (const { fire } of due) fire()
+  }
+
   /** Lets `ms` pass, firing timers in the order of their times. */
   pass(ms: number): void {
     const until = this.time + ms
