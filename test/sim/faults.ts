@@ -204,12 +204,9 @@ export class Faults {
           random.between(10_000, 15_000),
         )
       case 'holdLink':
-        // Long enough for what was asked for over it to be granted elsewhere, released and forgotten (H15).
+        // So late that what was asked for over it was granted elsewhere, released and forgotten meanwhile (H15).
         if (leader === null || leader === victim) return
-        return this.#cut(
-          random.chance(0.5) ? both(leader, victim) : [[victim.id, leader.id]],
-          random.between(60_000, 100_000),
-        )
+        return this.#slow(victim, leader, { extraMs: random.between(60_000, 90_000), forMs: 120_000 })
       case 'leaderWithOne': {
         const cutOff = machines.filter((machine) => machine !== leader && machine !== victim)
         return this.#cut(leader === null ? [] : cutOff.flatMap((machine) => both(leader, machine)))
@@ -218,7 +215,10 @@ export class Faults {
         this.#leadersToHit = random.whole(2, 6)
         return this.#leaderOr(victim).crash(false)
       case 'slowLink':
-        return this.#slow(random.chance(0.5) && leader !== null ? leader : other, victim)
+        return this.#slow(random.chance(0.5) && leader !== null ? leader : other, victim, {
+          extraMs: random.pick([300, 700, 2000, 8000, 25_000]),
+          forMs: 2 * this.#durationMs(),
+        })
       case 'reset':
         for (const peer of others) if (random.chance(0.6)) network.reset(victim.id, peer.id)
         return
@@ -241,10 +241,10 @@ export class Faults {
   }
 
   /** What `to` hears of `from` is seconds old, but goes on coming: it follows, far behind. */
-  #slow(from: Machine, to: Machine): void {
+  #slow(from: Machine, to: Machine, { extraMs, forMs }: { extraMs: number; forMs: number }): void {
     const { network, timeline } = this.#world
-    network.slow(from.id, to.id, this.#random.pick([300, 700, 2000, 8000, 25_000]))
-    timeline.after(2 * this.#durationMs(), () => network.slow(from.id, to.id, 0))
+    network.slow(from.id, to.id, extraMs)
+    timeline.after(forMs, () => network.slow(from.id, to.id, 0))
   }
 
   #durationMs(): number {
