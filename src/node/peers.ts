@@ -3,7 +3,8 @@
 // frame counts. A newer link of the same or a later run replaces the older, whose remaining frames are dropped.
 //
 // When an established link closes we dial at once: refused, or accepted by a later run, proves that the process we knew
-// is gone; accepted by the same run, or no answer, proves nothing (H34).
+// is gone; accepted by the same run, or no answer, proves nothing (H34). A link that says nothing is given up at either end
+// (link-watch.ts) and dialled a moment later.
 import { decodeFrame, encodeFrame } from '../codec/frame.ts'
 import type { Frame, Introduction, LinkFrame, RejectReason } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'

@@ -104,6 +104,7 @@ t.test('what seeds draw covers every fault and every kind of world', async (t) =
   t.ok(share(({ members }) => members === 5) > 0.2, 'five members')
   t.ok(share(({ clocks }) => clocks === 'wild') > 0.1, 'wild clocks')
   t.ok(share(({ network }) => network.loss > 0) > 0.05, 'lost frames')
+  t.ok(share(({ network }) => network.backoff) > 0.3, 'links that stay silent for a while after a cut')
   t.ok(share(({ stallChance }) => stallChance > 0) > 0.1, 'stalls')
   t.ok(share(({ faultsMs }) => faultsMs > 90_000) > 0.02, 'long enough for memory to be forgotten')
 })
