@@ -45,6 +45,8 @@ interface Life {
 interface Peer {
   readonly id: NodeId
   dialled: Link | null
+  /** When it was dialled last. */
+  dialledAt: number
   watch: LinkWatch | null
   /** When the handshake on `dialled` was done; null before. */
   establishedAt: number | null
@@ -74,6 +76,7 @@ export class Peers {
       this.#peers.set(id, {
         id,
         dialled: null,
+        dialledAt: 0,
         watch: null,
         establishedAt: null,
         dialledLife: null,
@@ -140,6 +143,7 @@ export class Peers {
     }
     const link = this.#parts.wire.dial(peer.id, handlers)
     peer.dialled = link
+    peer.dialledAt = this.#parts.host.now()
     peer.watch = new LinkWatch(this.#parts.host, link)
   }
 
@@ -194,7 +198,9 @@ export class Peers {
         if (closed.why !== 'silent') return this.#dial(peer)
       }
     }
-    const pauseMs = Math.min(redialMaxMs, redialMinMs * 2 ** Math.min(peer.failures++, 10))
+    // From dial to dial: one that got no answer for seconds was pause enough, and the network may have healed by now.
+    const backoffMs = Math.min(redialMaxMs, redialMinMs * 2 ** Math.min(peer.failures++, 10))
+    const pauseMs = Math.max(redialMinMs, backoffMs - (host.now() - peer.dialledAt))
     peer.timer = host.setTimer(pauseMs * (0.5 + host.random() / 2), () => this.#dial(peer))
   }
 

@@ -353,12 +353,22 @@ t.test('a paused peer is dialled every few seconds at most, and reported once', 
     if (newest.aborted !== null) newest.closed(newest.aborted)
   }
   const dials = (bench.wire.dialled.get(n2)?.length ?? 0) - before
-  t.ok(dials >= 12 && dials <= 20, `${dials} dials in a minute`)
+  t.ok(dials >= 12 && dials <= 21, `${dials} dials in a minute`)
   t.same(
     bench.host.reports.map(({ message }) => message),
     ['link to n2 closed'],
   )
   t.notOk(bench.heard.includes('gone n2'))
+})
+
+t.test('a dial without an answer was pause enough: the next follows at once', async (t) => {
+  const bench = new Bench()
+  for (let count = 2; count < 20; count++) {
+    bench.host.pass(2000)
+    bench.wire.newest(n2).closed('unreachable')
+    bench.host.pass(50)
+    t.equal(bench.wire.dialled.get(n2)?.length, count)
+  }
 })
 
 t.test('a sign of life before the hello is no hello', async (t) => {

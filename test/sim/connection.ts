@@ -55,7 +55,8 @@ export class Connection {
   }
 
   failed(why: 'refused' | 'unreachable'): void {
-    if (this.#to === null) this.#from.closedBy(why)
+    if (this.#to !== null) return
+    this.#from.closedBy(why)
     this.#network.forget(this)
   }
 

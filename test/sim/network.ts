@@ -32,6 +32,7 @@ export interface FrameObserver {
 }
 
 const unreachableAfterMs = 2000
+const knockAgainAfterMs = 1000
 
 interface Listener extends Place {
   readonly accept: (link: Link) => LinkHandlers
@@ -161,14 +162,18 @@ export class SimNetwork implements Medium {
   #dial(from: Place, to: NodeId, handlers: LinkHandlers): Link {
     const connection = new Connection(this, from, to, handlers)
     this.#connections.add(connection)
-    this.timeline.after(this.delay(from.node, to), () => {
-      if (this.isCut(from.node, to) || this.isCut(to, from.node)) {
-        this.timeline.after(unreachableAfterMs, () => connection.failed('unreachable'))
-        return
-      }
+    const isCut = () => this.isCut(from.node, to) || this.isCut(to, from.node)
+    const knock = () => {
+      if (isCut()) return
       const listener = this.#listeners.get(to)
       if (listener === undefined) connection.failed('refused')
       else connection.accepted(listener, listener.accept)
+    }
+    this.timeline.after(this.delay(from.node, to), () => {
+      if (!isCut()) return knock()
+      // Kernels try a second time.
+      this.timeline.after(knockAgainAfterMs, knock)
+      this.timeline.after(unreachableAfterMs, () => connection.failed('unreachable'))
     })
     return connection.dialler
   }
