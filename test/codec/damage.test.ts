@@ -146,7 +146,7 @@ t.test('unknown commands, frames, messages, modes and reasons are refused', asyn
       true,
     )
   }
-  for (const value of [[0], [9], [5, [0, 1]], [5, [11, 1]], [5], [3, 'because', ''], [], ['1'], [[1]]]) {
+  for (const value of [[0], [9, 0], [10], [5, [0, 1]], [5, [11, 1]], [5], [3, 'because', ''], [], ['1'], [[1]]]) {
     t.equal(
       isRefused(() => decodeFrame(packr.pack(value))),
       true,
