@@ -13,6 +13,8 @@ import type { Submitted, Submitter } from './own-commands.ts'
 
 /** Commands are held back while our disk writes, so that the next entry holds more of them; but not longer than this. */
 const holdMaxMs = 5
+/** While it does not, they are held back as long as each look at the sockets brings more; but not longer than this. */
+const gatherMaxMs = 1
 /** While anything has a deadline an entry is written so often: a new leader starts at most that far back (H7). */
 const idleEntryMs = 500
 /** A node that has not answered for so long loses its attempts in waiting requests. */
@@ -31,7 +33,10 @@ export class Leading {
   readonly #intake: Intake
   readonly #lock: LockState
   readonly #commands: Submitter
+  readonly #wake: () => void
   #holdingSince: number | null = null
+  /** What the intake held at the last look. */
+  #gatheredBytes = 0
   #lastEntryAt = -Infinity
   /** The last for each node that is out of contact. */
   readonly #lost = new Map<NodeId, Announcement>()
@@ -39,11 +44,13 @@ export class Leading {
   entries = 0
   commands = 0
 
-  constructor(parts: { core: Core; intake: Intake; lock: LockState; commands: Submitter }) {
+  /** `wake`: asks for another turn. */
+  constructor(parts: { core: Core; intake: Intake; lock: LockState; commands: Submitter; wake: () => void }) {
     this.#core = parts.core
     this.#intake = parts.intake
     this.#lock = parts.lock
     this.#commands = parts.commands
+    this.#wake = parts.wake
   }
 
   /** To be called at the end of every turn, before the tick. */
@@ -58,6 +65,7 @@ export class Leading {
   /** This node leads no more, and must not say later what it knew as a leader: to be called before anything is sent. */
   ended(): void {
     this.#holdingSince = null
+    this.#gatheredBytes = 0
     for (const [node, announcement] of this.#lost) this.#takeBack(node, announcement)
   }
 
@@ -73,8 +81,7 @@ export class Leading {
   #pack(now: number): void {
     while (!this.#intake.isEmpty) {
       this.#holdingSince ??= now
-      const held = this.#core.disk.busy && now - this.#holdingSince < holdMaxMs && this.#intake.bytes < entryBytesMax
-      if (held) return
+      if (this.#intake.bytes < entryBytesMax && this.#isHeld(now - this.#holdingSince)) return
       const packed = this.#intake.pack()
       const fate = this.#core.propose(packed.payload, now)
       if (fate === 'appended') {
@@ -88,6 +95,16 @@ export class Leading {
       }
     }
     this.#holdingSince = null
+    this.#gatheredBytes = 0
+  }
+
+  /** An entry costs three disks a write and every node some messages, however many commands it holds. */
+  #isHeld(forMs: number): boolean {
+    if (this.#core.disk.busy) return forMs < holdMaxMs
+    if (forMs >= gatherMaxMs || this.#intake.bytes === this.#gatheredBytes) return false
+    this.#gatheredBytes = this.#intake.bytes
+    this.#wake()
+    return true
   }
 
   /** Proposes an entry without commands when a deadline is due, or nothing was written for long. */

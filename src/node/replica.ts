@@ -99,7 +99,13 @@ export class Replica {
     this.#intake = new Intake((node, sending, reason, numbers) =>
       this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers }),
     )
-    this.leading = new Leading({ core: this.core, intake: this.#intake, lock: parts.lock, commands: this.#commands })
+    this.leading = new Leading({
+      core: this.core,
+      intake: this.#intake,
+      lock: parts.lock,
+      commands: this.#commands,
+      wake,
+    })
     this.#reads = new ReadRounds(farAway(), (id) => this.core.step({ kind: 'read', id, now: this.core.raft.now }))
     this.#transfers = new Transfers()
     this.calls = new Calls({

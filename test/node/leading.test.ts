@@ -11,6 +11,7 @@ import {
   asToken,
 } from '../../src/ids.ts'
 import type { ClusterTime, NodeId } from '../../src/ids.ts'
+import { encodeCommand } from '../../src/codec/command.ts'
 import { apply } from '../../src/lockfsm/apply.ts'
 import type { Command } from '../../src/lockfsm/command.ts'
 import { createState, defaultLimits } from '../../src/lockfsm/state.ts'
@@ -35,6 +36,9 @@ class Bench {
   readonly submitted: Submission[] = []
   readonly silent = new Set<NodeId>()
   hangs = false
+  wakes = 0
+  readonly #intake = new Intake(() => {})
+  #lastNumber = 100
   now = 0
   readonly #core: Core
   #pending: (() => void)[] = []
@@ -67,8 +71,9 @@ class Bench {
     this.#core = new Core({ raft, host: new ManualHost(), store, disk: writer, events })
     this.leading = new Leading({
       core: this.#core,
-      intake: new Intake(() => {}),
+      intake: this.#intake,
       lock: this.lock,
+      wake: () => this.wakes++,
       commands: {
         submit: (submission) => {
           this.submitted.push(submission)
@@ -123,6 +128,12 @@ class Bench {
     apply(this.lock, { time: this.lock.time, commands: [{ origin, command }] })
   }
 
+  /** A command of n2 arrives. */
+  takeIn(): void {
+    const bytes = encodeCommand({ origin: { node: n2, run: asRun(1), number: ++this.#lastNumber }, command: release })
+    this.#intake.take(n2, { sending: 1, commands: [bytes] }, { ordinary: 1e9, exempt: 1e9 })
+  }
+
   /** Which node, run and number was said to be lost, in this order. */
   get lost(): readonly string[] {
     return this.submitted.map(({ command }) =>
@@ -144,6 +155,44 @@ function acquire(ttlMs: number): Command {
   const times = { ttlMs, waitMs: 0, pollMs: 0, takenInAt: asClusterTime(2 ** 50) }
   return { kind: 'acquire', lock, session: null, requestId, mode: 'exclusive', owner: null, metadata: null, ...times }
 }
+
+t.test('commands are gathered as long as each turn brings more, for 1 ms at most', async (t) => {
+  const bench = new Bench()
+  bench.takeIn()
+  bench.turn()
+  t.equal(bench.leading.commands, 0)
+  t.equal(bench.wakes, 1)
+  bench.takeIn()
+  bench.turn()
+  t.equal(bench.leading.commands, 0)
+  bench.turn()
+  t.same([bench.leading.entries, bench.leading.commands], [1, 2], 'a turn that brings nothing ends it')
+  bench.pass(20)
+  for (let turns = 0; turns < 9; turns++) {
+    bench.takeIn()
+    bench.now += 0.25
+    bench.turn()
+  }
+  t.same([bench.leading.entries, bench.leading.commands], [2, 7], 'and so does time')
+})
+
+t.test('commands wait for the write under way, for 5 ms at most', async (t) => {
+  const bench = new Bench()
+  bench.takeIn()
+  bench.turn()
+  bench.hangs = true
+  bench.turn()
+  t.equal(bench.leading.entries, 1)
+  bench.takeIn()
+  for (let turns = 0; turns < 49; turns++) {
+    bench.now += 0.1
+    bench.turn()
+  }
+  t.equal(bench.leading.entries, 1)
+  bench.now += 0.5
+  bench.turn()
+  t.equal(bench.leading.entries, 2)
+})
 
 t.test('H12 a node out of contact for 10 s is said to be lost, up to the last command known of it', async (t) => {
   const bench = new Bench()
