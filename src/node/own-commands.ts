@@ -55,6 +55,21 @@ interface OpenSending extends Sending {
   readonly commands: Uint8Array[]
 }
 
+/** Bytes of commands in one frame. */
+const partBytesMax = 256 * 1024
+
+/** Splits a sending so that each part goes into a frame. */
+export function inParts({ sending, commands }: Sending): readonly Sending[] {
+  const parts: Sending[] = []
+  for (let start = 0; start < commands.length;) {
+    let [end, bytes] = [start, 0]
+    while (end < commands.length && (end === start || bytes < partBytesMax)) bytes += commands[end++]?.length ?? 0
+    parts.push({ sending, commands: commands.slice(start, end) })
+    start = end
+  }
+  return parts
+}
+
 interface OwnCommand extends Submitted {
   readonly submission: Submission
   number: number | null

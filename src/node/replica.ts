@@ -24,7 +24,7 @@ import type { Host } from './host.ts'
 import { Intake } from './intake.ts'
 import { Leading } from './leading.ts'
 import { Leaving } from './leaving.ts'
-import { bringsWork, OwnCommands } from './own-commands.ts'
+import { bringsWork, inParts, OwnCommands } from './own-commands.ts'
 import type { Sending } from './own-commands.ts'
 import type { Peers } from './peers.ts'
 import { ReadRounds } from './read-rounds.ts'
@@ -38,8 +38,6 @@ import { Withdrawals } from './withdrawals.ts'
 const refusedPauseMs = { notLeader: 25, overloaded: 50 }
 /** A node that is further behind than this is not ready. */
 const entriesBehindMax = 1000
-/** Commands of one forward frame; more go into further frames of the same sending. */
-const forwardBytesMax = 256 * 1024
 const callsOpenMax = 10_000
 /** So many more may be open that end work instead of bringing it: releases, renewals, cancels. */
 const callsReserve = 2000
@@ -285,14 +283,7 @@ export class Replica {
     const next = this.#commands.nextSending(this.readiness().ready)
     if (next === null) return
     if (leader === self) return this.#takeIn(self, next)
-    for (let start = 0; start < next.commands.length;) {
-      let [end, bytes] = [start, 0]
-      while (end < next.commands.length && (end === start || bytes < forwardBytesMax)) {
-        bytes += next.commands[end++]?.length ?? 0
-      }
-      peers.send(leader, { kind: 'forward', sending: next.sending, commands: next.commands.slice(start, end) })
-      start = end
-    }
+    for (const part of inParts(next)) peers.send(leader, { kind: 'forward', ...part })
   }
 
   /** Whether commands can be sent: a leader is known, and is ourselves or at the other end of a link. */
@@ -324,14 +315,23 @@ export class Replica {
 
   #applyEntries(entries: readonly Entry[]): void {
     const { self, run } = this.#parts
+    /** By other nodes, whose clients wait for what was applied here: up to which index. */
+    const awaited = new Map<NodeId, Index>()
     for (const { index, time, payload } of entries) {
       const outcomes = apply(this.lock, { time, commands: decodePayload(payload) })
       this.#appliedIndex = index
       for (const outcome of outcomes) {
-        if (outcome.to.node === self && outcome.to.run === run) this.#commands.applied(outcome, index)
+        if (outcome.to.node !== self) awaited.set(outcome.to.node, index)
+        else if (outcome.to.run === run) this.#commands.applied(outcome, index)
       }
     }
+    if (this.#leader === self) this.#announceCommits(awaited)
     this.#reads.applied(this.#appliedIndex)
+  }
+
+  #announceCommits(awaited: ReadonlyMap<NodeId, Index>): void {
+    const { now } = this.core.raft
+    for (const [by, index] of awaited) this.core.step({ kind: 'commitAwaited', by, index, now })
   }
 
   #onRoleChanged({ term, leader }: RoleChanged): void {

@@ -1,6 +1,6 @@
 // What can happen to the core. Every input carries `now`, monotonic milliseconds of the caller's clock, read after
 // whatever the input reports had been received (DESIGN 4: a stamp must not be older than what it covers).
-import type { Io, NodeId } from '../ids.ts'
+import type { Index, Io, NodeId } from '../ids.ts'
 import type { Entry } from './entry.ts'
 import type { Message } from './message.ts'
 
@@ -9,6 +9,7 @@ export type Input = { readonly now: number } & (
   | Received
   | Propose
   | Read
+  | CommitAwaited
   | Persisted
   | PeerConnected
   | PeerGone
@@ -45,6 +46,13 @@ export interface Propose {
 export interface Read {
   readonly kind: 'read'
   readonly id: number
+}
+
+/** Somebody at the member `by` waits for the entry at `index`: it must hear of the commit at once. */
+export interface CommitAwaited {
+  readonly kind: 'commitAwaited'
+  readonly by: NodeId
+  readonly index: Index
 }
 
 /** The write `io`, and with it every one before it, is durable. */

@@ -19,6 +19,8 @@ export interface Progress {
   /** Newest round and commit index that the member was told of. */
   roundSent: number
   commitSent: Index
+  /** It waits for what was committed up to here. */
+  commitAwaited: Index
   /** Newest round that it answered, and when that began. */
   roundAnswered: number
   contactAt: number
@@ -42,6 +44,7 @@ export function createProgress(lastIndex: Index, now: number): Progress {
     probe: null,
     roundSent: 0,
     commitSent: asIndex(0),
+    commitAwaited: asIndex(0),
     roundAnswered: 0,
     contactAt: now,
     load: null,

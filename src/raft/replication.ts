@@ -47,10 +47,21 @@ export function replicate(state: RaftState, leader: Leader, effects: Effect[]): 
     // A lost probe is repeated with the next heartbeat, not sooner.
     if (heartbeat) progress.probe = null
     sendEntries(state, leader, { member, progress }, effects)
-    if (progress.roundSent < leader.rounds.current || progress.commitSent < state.commitIndex) {
+    if (progress.roundSent < leader.rounds.current || progress.commitSent < newsFor(state, progress)) {
       sendAppend(state, leader, { member, progress, entries: [] }, effects)
     }
   }
+}
+
+/** The commit index of which the member must hear now. */
+function newsFor({ options, commitIndex }: RaftState, { commitAwaited }: Progress): Index {
+  return options.commitNews === 'always' ? commitIndex : asIndex(Math.min(commitIndex, commitAwaited))
+}
+
+/** Somebody at that member waits for the entry at `index`. */
+export function onCommitAwaited(state: RaftState, by: NodeId, index: Index): void {
+  const progress = state.role.kind === 'leader' ? state.role.progress.get(by) : undefined
+  if (progress !== undefined) progress.commitAwaited = asIndex(Math.max(progress.commitAwaited, index))
 }
 
 /** The member's durable log is ours up to `matchIndex`. */

@@ -28,6 +28,11 @@ export interface RaftOptions {
   readonly uncommittedReserveBytes: number
   /** Bodies of applied and durable entries kept in memory for followers. */
   readonly windowBytesMax: number
+  /**
+   * When members hear of a commit by an append of its own: always, or only when `commitAwaited` says that they wait for
+   * it; otherwise with the next entries or heartbeat.
+   */
+  readonly commitNews: 'always' | 'awaited'
 }
 
 export const defaultRaftOptions: RaftOptions = {
@@ -40,6 +45,7 @@ export const defaultRaftOptions: RaftOptions = {
   uncommittedBytesMax: 16 * 1024 * 1024,
   uncommittedReserveBytes: 4 * 1024 * 1024,
   windowBytesMax: 8 * 1024 * 1024,
+  commitNews: 'awaited',
 }
 
 export interface RaftState {

@@ -29,6 +29,7 @@ import {
   entriesToSendLoaded,
   onAppendAccepted,
   onAppendEntries,
+  onCommitAwaited,
   onAppendRejected,
   onEntriesStored,
   onPeerConnected,
@@ -73,6 +74,8 @@ function take(state: RaftState, input: Input, effects: Effect[]): void {
       return propose(state, input, effects)
     case 'read':
       return read(state, input.id, effects)
+    case 'commitAwaited':
+      return onCommitAwaited(state, input.by, input.index)
     case 'persisted':
       writeCompleted(state, input.io)
       onVoteStored(state, effects)

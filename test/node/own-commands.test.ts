@@ -12,7 +12,7 @@ import {
 } from '../../src/ids.ts'
 import type { Command } from '../../src/lockfsm/command.ts'
 import type { Result } from '../../src/lockfsm/outcome.ts'
-import { OwnCommands } from '../../src/node/own-commands.ts'
+import { inParts, OwnCommands } from '../../src/node/own-commands.ts'
 import type { Fate, Submitted } from '../../src/node/own-commands.ts'
 
 const node = asNodeId('n1')
@@ -337,4 +337,14 @@ t.test('H15 a command is stamped when it leaves for the first time, and every co
   bench.time = asClusterTime(140_000)
   bench.commands.routeChanged()
   t.equal(takenInAt(), 70_000)
+})
+
+t.test('a large sending goes in parts, in order, and a large command in one of its own', async (t) => {
+  const commands = [100, 200_000, 100_000, 300_000, 1].map((bytes) => new Uint8Array(bytes))
+  const parts = inParts({ sending: 7, commands })
+  t.same(
+    parts.map((part) => part.commands.map(({ length }) => length)),
+    [[100, 200_000, 100_000], [300_000], [1]],
+  )
+  t.ok(parts.every(({ sending }) => sending === 7))
 })

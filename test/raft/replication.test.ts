@@ -1,6 +1,6 @@
 // AppendEntries from the leader's side (§5.3): what is sent to whom, and what an answer teaches.
 import t from 'tap'
-import { asNodeId } from '../../src/ids.ts'
+import { asIndex, asNodeId } from '../../src/ids.ts'
 import {
   accepted,
   becomeLeader,
@@ -55,6 +55,22 @@ t.test('§5.3 a proposal is written and, at the end of the turn, sent to all (Le
     '-> n3 appendEntries term 1 after 1/1 + 2/1:x 3/1:y commit 1 round 1',
   ])
   t.same(tickAfter(core, 0), [], 'once')
+})
+
+t.test('§5.3 who waits for a commit hears of it at once, the others with what is sent next', async (t) => {
+  const core = settledLeader({ commitNews: 'awaited' })
+  propose(core, 'x')
+  tickAfter(core, 0)
+  for (const peer of [n2, n3]) receive(core, peer, accepted({ term: 1, match: 2 }))
+  t.equal(core.state.commitIndex, 2)
+  t.same(tickAfter(core, 0), [])
+  give(core, { kind: 'commitAwaited', by: n3, index: asIndex(2) })
+  t.same(sent(tickAfter(core, 0)), ['-> n3 appendEntries term 1 after 2/1 commit 2 round 1'])
+  t.same(tickAfter(core, 0), [], 'once')
+  t.same(sent(tickAfter(core, 75)), [
+    '-> n2 appendEntries term 1 after 2/1 commit 2 round 2',
+    '-> n3 appendEntries term 1 after 2/1 commit 2 round 2',
+  ])
 })
 
 t.test('§5.3 appends are pipelined: the next follows the last one sent, not the last acknowledged', async (t) => {

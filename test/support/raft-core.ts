@@ -56,7 +56,7 @@ export function startCore({
   const setup = {
     self: asNodeId('n1'),
     members: ids,
-    options: { ...defaultRaftOptions, ...options },
+    options: { ...defaultRaftOptions, commitNews: 'always' as const, ...options },
     random,
     now: 0,
     stored,

@@ -47,7 +47,7 @@ import type { Member, World, WorldEvent } from './raft-world.ts'
 
 export interface Scene {
   setup: { id: NodeId; patience: number; term: number; votedFor: NodeId | null; entries: Entry[] }[]
-  options: Partial<Record<keyof RaftOptions, number>>
+  options: Partial<Record<Exclude<keyof RaftOptions, 'commitNews'>, number>>
   world: World | null
   readonly traces: Set<string>
   /** Messages sent since `count` was last asked, by kind. */

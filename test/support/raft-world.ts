@@ -89,7 +89,7 @@ export interface WorldSetup {
 
 export function createWorld(setup: WorldSetup): World {
   const names: PrefixNames = new Map()
-  const options = { ...defaultRaftOptions, ...setup.options }
+  const options: RaftOptions = { ...defaultRaftOptions, commitNews: 'always', ...setup.options }
   const ids = setup.members.map(({ id }) => id)
   const members = setup.members.map(({ id, random, stored }): Member => {
     const disk = createDisk(names, stored, setup.diskMs)
