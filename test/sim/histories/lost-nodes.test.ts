@@ -1,25 +1,9 @@
 // Histories of nodes that the leader loses sight of (H12): whose attempts leave the sets of what still waits, and whose
 // must not.
 import t from 'tap'
-import { assert } from '../../../src/assert.ts'
 import { asLockName } from '../../../src/ids.ts'
-import type { Machine } from '../machine.ts'
-import { answerOf, Script, someLock } from '../script.ts'
-
-interface Scene {
-  readonly script: Script
-  /** The leader, and the two others. */
-  readonly a: Machine
-  readonly b: Machine
-  readonly c: Machine
-}
-
-function scene(): Scene {
-  const script = new Script().found()
-  const [b, c] = script.followers
-  assert(b !== undefined && c !== undefined, 'two followers')
-  return { script, a: script.leader, b, c }
-}
+import { answerOf, someLock } from '../script.ts'
+import { scene } from './scene.ts'
 
 t.test('B104 what a former leader says of a lost node takes no attempts once the node is back', async (t) => {
   const { script, a, b, c } = scene()

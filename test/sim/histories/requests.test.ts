@@ -1,26 +1,11 @@
 // Histories of requests, retries and cancels (H10-H21), told end to end: clients, three nodes, a network that holds frames
 // back. X is always the client whose request it is.
 import t from 'tap'
-import { assert } from '../../../src/assert.ts'
 import { asLockName } from '../../../src/ids.ts'
 import type { Token } from '../../../src/ids.ts'
-import type { Machine } from '../machine.ts'
-import { answerOf, grantOf, Script, someLock } from '../script.ts'
-
-interface Scene {
-  readonly script: Script
-  /** The leader, and the two others. */
-  readonly a: Machine
-  readonly b: Machine
-  readonly c: Machine
-}
-
-function scene(): Scene {
-  const script = new Script().found()
-  const [b, c] = script.followers
-  assert(b !== undefined && c !== undefined, 'two followers')
-  return { script, a: script.leader, b, c }
-}
+import { answerOf, grantOf, someLock } from '../script.ts'
+import { scene } from './scene.ts'
+import type { Scene } from './scene.ts'
 
 /** A grant of somebody else, in whose way X is. */
 function occupied({ script, a }: Scene): Token {
