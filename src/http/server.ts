@@ -80,8 +80,11 @@ function createApp(door: Door): App {
     frameworkErrors: (error, request, reply) => sendError(door, error, request, reply),
     clientErrorHandler: (error, socket) => refuseConnection(door, error, socket),
   }).withTypeProvider<TypeBoxTypeProvider>()
-  // A connection that could not be accepted, for want of file descriptors: its client sees it fail, we go on.
-  app.server.on('error', (error) => door.log.warn({ err: error }, 'a connection was not accepted'))
+  // A connection that could not be accepted, for want of file descriptors: its client sees it fail, we go on. A door that
+  // does not open at all is the affair of who opens it.
+  app.server.once('listening', () => {
+    app.server.on('error', (error) => door.log.warn({ err: error }, 'a connection was not accepted'))
+  })
   // An expectation that we do not know may be ignored (RFC 9110, 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   return app
