@@ -20,6 +20,8 @@ export type Term = Brand<number, 'Term'>
 export type Index = Brand<number, 'Index'>
 /** Number of a disk write requested by the core; they only grow within a run. */
 export type Io = Brand<number, 'Io'>
+/** Sum of the hashes of all records of a state, modulo 2^48: equal states have equal ones. */
+export type Digest = Brand<number, 'Digest'>
 /** Whole milliseconds of replicated time, 0 at the founding of the cluster. */
 export type ClusterTime = Brand<number, 'ClusterTime'>
 
@@ -41,6 +43,7 @@ export const asRun = (value: number): Run => value as Run
 export const asTerm = (value: number): Term => value as Term
 export const asIndex = (value: number): Index => value as Index
 export const asIo = (value: number): Io => value as Io
+export const asDigest = (value: number): Digest => value as Digest
 export const asClusterTime = (value: number): ClusterTime => value as ClusterTime
 export const asToken = (value: number): Token => value as Token
 export const asSequence = (value: number): Sequence => value as Sequence
