@@ -107,6 +107,10 @@ export class Calls {
         return this.#learnQueued(call)
       case 'outcome':
         return this.#learnOutcome(call, fate.index, fate.result)
+      case 'jumpedOver':
+        // Its attempt is in no set: there is nothing to withdraw.
+        if (call.phase !== 'settled') this.#settle(call, { kind: 'unknown' })
+        return
       case 'notDone':
         return this.#learnNotDone(call, fate.reason)
       default:

@@ -141,7 +141,7 @@ export class Leading {
     const command = this.#commands.submit({
       command: { kind: 'nodeLost', node, run, number },
       learn: (fate) => {
-        if (fate.kind === 'notDone' && this.#lost.get(node)?.command === command) this.#lost.delete(node)
+        if (fate.kind !== 'outcome' && this.#lost.get(node)?.command === command) this.#lost.delete(node)
       },
     })
     this.#lost.set(node, { run, number, at: now, command })

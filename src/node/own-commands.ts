@@ -19,6 +19,8 @@ const windowBytes = 4 * 1024 * 1024
 export type Fate =
   | { readonly kind: 'queued'; readonly index: Index }
   | { readonly kind: 'outcome'; readonly index: Index; readonly result: Exclude<Result, { kind: 'queued' }> }
+  /** A snapshot came in place of the entry that would have told: whether it was done will never be known (H19). */
+  | { readonly kind: 'jumpedOver' }
   /** Certainly not done. It may be submitted again, as a new command. */
   | { readonly kind: 'notDone'; readonly reason: 'passedOver' | ForwardRefusal }
 
@@ -204,6 +206,31 @@ export class OwnCommands implements Submitter {
       command.submission.learn({ kind: 'queued', index })
     } else {
       command.submission.learn({ kind: 'outcome', index, result })
+    }
+  }
+
+  /**
+   * A snapshot was installed whose state has applied our commands up to `number`: nothing is concluded from that number.
+   * `told` says what a command that has not been answered is told by that state; null: nothing.
+   */
+  installed(
+    number: number,
+    index: Index,
+    told: (command: UnstampedCommand, number: number) => Exclude<Result, { kind: 'done' }> | null,
+  ): void {
+    const waited = [...this.#queued.values()]
+    for (const command of [...waited, ...this.#takeUpTo(number)]) {
+      const ownNumber = command.number ?? 0
+      const result = told(command.submission.command, ownNumber)
+      const wasQueued = this.#queued.delete(ownNumber)
+      if (result === null) {
+        command.submission.learn({ kind: 'jumpedOver' })
+      } else if (result.kind !== 'queued') {
+        command.submission.learn({ kind: 'outcome', index, result })
+      } else {
+        this.#queued.set(ownNumber, command)
+        if (!wasQueued) command.submission.learn({ kind: 'queued', index })
+      }
     }
   }
 
