@@ -64,6 +64,7 @@ export class HoldfastNode {
       incarnation: meta?.incarnation ?? asIncarnation(parts.host.randomId()),
       run: asRun((meta?.run ?? 0) + 1),
       founded: meta?.founded ?? false,
+      counted: meta?.counted ?? true,
     }
     this.#disk = new DiskWriter(parts.store, {
       durable: (io) => this.replica?.core.durable(io),
