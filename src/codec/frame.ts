@@ -1,16 +1,30 @@
 // What nodes send each other over a link: the handshake, then frames of one of these kinds. The version is in the
 // handshake only: nodes of different versions do not get past it.
-import { asClusterId, asIncarnation, asNodeId, asRun } from '../ids.ts'
-import type { ClusterId, Incarnation, NodeId, Run } from '../ids.ts'
+import { asClusterId, asDigest, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../ids.ts'
+import type { ClusterId, Digest, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
 import { unreachable } from '../assert.ts'
 import type { Message } from '../raft/message.ts'
 import { messageRow, takeMessage } from './message.ts'
 import { FormatError, pack, unpack } from './packr.ts'
 import type { Reader } from './packr.ts'
+import { snapshotFields, takeSnapshotFrame } from './snapshot-frame.ts'
+import type { SnapshotFrame } from './snapshot-frame.ts'
 
 export const protocolVersion = 1
 
-export type Frame = Hello | Welcome | Rejected | FoundingNews | RaftFrame | Forward | ForwardRefused | TransferRequest
+export type Frame =
+  | Hello
+  | Welcome
+  | Rejected
+  | FoundingNews
+  | RaftFrame
+  | Forward
+  | ForwardRefused
+  | TransferRequest
+  | ReplaceRequest
+  | ReplaceRefused
+  | DigestNews
+  | SnapshotFrame
 
 /** All that goes over a link: what nodes say to each other, and what its two ends need to know of each other. */
 export type LinkFrame = Frame | Keepalive
@@ -22,6 +36,8 @@ export interface Introduction {
   readonly incarnation: Incarnation
   readonly run: Run
   readonly httpUrl: string
+  /** Term and end of its log when this run began. */
+  readonly disk: { readonly term: Term; readonly lastIndex: Index }
   readonly founding: FoundingView
 }
 
@@ -33,8 +49,16 @@ export interface FoundingView {
   readonly limits: Readonly<Record<string, number>>
   /** The founding record it has stored; null before. */
   readonly clusterId: ClusterId | null
+  /** What that record says, for a disk that comes in place of a lost one. */
+  readonly record: FoundingContent | null
   /** Whether it knows that every member has stored it. */
   readonly founded: boolean
+}
+
+/** Of a founding record: whose disks took part, and the limits that count. */
+export interface FoundingContent {
+  readonly members: readonly { readonly id: NodeId; readonly incarnation: Incarnation }[]
+  readonly limits: Readonly<Record<string, number>>
 }
 
 export interface Hello {
@@ -63,6 +87,8 @@ export type RejectReason =
   | 'foreign_cluster'
   | 'stranger'
   | 'old_run'
+  | 'replaced'
+  | 'lost_data'
 
 export interface FoundingNews {
   readonly kind: 'foundingNews'
@@ -99,6 +125,28 @@ export interface TransferRequest {
   readonly to: NodeId | null
 }
 
+/** Asks the leader to have the member be who has this disk from now on. Seen to be done in the log. */
+export interface ReplaceRequest {
+  readonly kind: 'replaceRequest'
+  readonly member: NodeId
+  readonly incarnation: Incarnation
+}
+
+export interface ReplaceRefused {
+  readonly kind: 'replaceRefused'
+  readonly member: NodeId
+  readonly reason: ReplaceRefusal
+}
+
+export type ReplaceRefusal = 'notLeader' | 'transferring' | 'unknownMember' | 'takingOver' | 'underWay' | 'inForce'
+
+/** The digest of the sender's checkpoint at that index (S7). */
+export interface DigestNews {
+  readonly kind: 'digest'
+  readonly index: Index
+  readonly digest: Digest
+}
+
 /** Somebody is there, at whichever end of the link; nobody behind the link hears of it. */
 export interface Keepalive {
   readonly kind: 'keepalive'
@@ -114,7 +162,24 @@ const tags = {
   forwardRefused: 7,
   transferRequest: 8,
   keepalive: 9,
+  replaceRequest: 10,
+  replaceRefused: 11,
+  digest: 12,
+  snapshotOffer: 13,
+  snapshotChunk: 14,
+  snapshotEnd: 15,
+  snapshotReply: 16,
+  snapshotWanted: 17,
 } as const
+
+const refusals: readonly ReplaceRefusal[] = [
+  'notLeader',
+  'transferring',
+  'unknownMember',
+  'takingOver',
+  'underWay',
+  'inForce',
+]
 
 const listMax = 1_000_000
 const rejectReasons: readonly RejectReason[] = [
@@ -124,6 +189,8 @@ const rejectReasons: readonly RejectReason[] = [
   'foreign_cluster',
   'stranger',
   'old_run',
+  'replaced',
+  'lost_data',
 ]
 
 export function encodeFrame(frame: LinkFrame): Uint8Array {
@@ -158,6 +225,18 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
       return [frame.to]
     case 'keepalive':
       return []
+    case 'replaceRequest':
+      return [frame.member, frame.incarnation]
+    case 'replaceRefused':
+      return [frame.member, refusals.indexOf(frame.reason)]
+    case 'digest':
+      return [frame.index, frame.digest]
+    case 'snapshotOffer':
+    case 'snapshotChunk':
+    case 'snapshotEnd':
+    case 'snapshotReply':
+    case 'snapshotWanted':
+      return snapshotFields(frame)
     default:
       return unreachable(frame)
   }
@@ -188,14 +267,41 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
     }
     case tags.keepalive:
       return { kind: 'keepalive' }
+    case tags.replaceRequest:
+      return {
+        kind: 'replaceRequest',
+        member: asNodeId(reader.text(32)),
+        incarnation: asIncarnation(reader.text(64)),
+      }
+    case tags.replaceRefused:
+      return { kind: 'replaceRefused', member: asNodeId(reader.text(32)), reason: takeRefusal(reader) }
+    case tags.digest:
+      return { kind: 'digest', index: asIndex(reader.count()), digest: asDigest(reader.count()) }
+    case tags.snapshotOffer:
+      return takeSnapshotFrame('snapshotOffer', reader)
+    case tags.snapshotChunk:
+      return takeSnapshotFrame('snapshotChunk', reader)
+    case tags.snapshotEnd:
+      return takeSnapshotFrame('snapshotEnd', reader)
+    case tags.snapshotReply:
+      return takeSnapshotFrame('snapshotReply', reader)
+    case tags.snapshotWanted:
+      return takeSnapshotFrame('snapshotWanted', reader)
     default:
       throw new FormatError(`unknown frame ${tag}`)
   }
 }
 
-function introductionRow({ version, node, incarnation, run, httpUrl, founding }: Introduction): readonly unknown[] {
-  const limits = Object.entries(founding.limits)
-  return [version, node, incarnation, run, httpUrl, founding.members, limits, founding.clusterId, founding.founded]
+function introductionRow(introduction: Introduction): readonly unknown[] {
+  const { version, node, incarnation, run, httpUrl, disk, founding } = introduction
+  const { members, limits, clusterId, founded, record } = founding
+  const content = record === null ? [] : [recordRow(record)]
+  const stage = [members, Object.entries(limits), clusterId, founded, content]
+  return [version, node, incarnation, run, httpUrl, disk.term, disk.lastIndex, stage]
+}
+
+function recordRow({ members, limits }: FoundingContent): readonly unknown[] {
+  return [members.map(({ id, incarnation }) => [id, incarnation]), Object.entries(limits)]
 }
 
 function takeIntroduction(reader: Reader): Introduction {
@@ -206,11 +312,38 @@ function takeIntroduction(reader: Reader): Introduction {
   const incarnation = asIncarnation(reader.text(64))
   const run = asRun(reader.count())
   const httpUrl = reader.text(1000)
-  const members = reader.text(1000)
-  const limits = Object.fromEntries(reader.rows(100).map((row) => [row.text(64), row.count()]))
-  const founding = { members, limits, clusterId: takeClusterId(reader), founded: reader.flag() }
+  const disk = { term: asTerm(reader.count()), lastIndex: asIndex(reader.count()) }
+  const founding = takeFoundingView(reader.row())
   reader.end()
-  return { version, node, incarnation, run, httpUrl, founding }
+  return { version, node, incarnation, run, httpUrl, disk, founding }
+}
+
+function takeFoundingView(reader: Reader): FoundingView {
+  const members = reader.text(1000)
+  const limits = takeLimits(reader)
+  const [clusterId, founded] = [takeClusterId(reader), reader.flag()]
+  const [record = null] = reader.rows(1).map(takeRecord)
+  reader.end()
+  return { members, limits, clusterId, founded, record }
+}
+
+function takeRecord(reader: Reader): FoundingContent {
+  const members = reader
+    .rows(100)
+    .map((row) => ({ id: asNodeId(row.text(32)), incarnation: asIncarnation(row.text(64)) }))
+  const limits = takeLimits(reader)
+  reader.end()
+  return { members, limits }
+}
+
+function takeLimits(reader: Reader): Readonly<Record<string, number>> {
+  return Object.fromEntries(reader.rows(100).map((row) => [row.text(64), row.count()]))
+}
+
+function takeRefusal(reader: Reader): ReplaceRefusal {
+  const reason = refusals[reader.count()]
+  if (reason === undefined) throw new FormatError('unknown refusal')
+  return reason
 }
 
 function takeClusterId(reader: Reader): ClusterId | null {

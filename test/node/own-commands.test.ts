@@ -59,6 +59,7 @@ class Bench {
 
 function textOf(fate: Fate): string {
   if (fate.kind === 'notDone') return `not done: ${fate.reason}`
+  if (fate.kind === 'jumpedOver') return 'jumped over'
   return fate.kind === 'queued' ? `queued at ${fate.index}` : `${fate.result.kind} at ${fate.index}`
 }
 

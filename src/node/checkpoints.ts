@@ -1,0 +1,153 @@
+// Checkpoints of this node's lock table (DESIGN 6). The changed records are cut at the marked entry, encoded in slices of a
+// few milliseconds between turns, and written as one synced batch when the log is durable up to that entry: a state ahead
+// of its log would look like a damaged disk (H30). A mark that comes while one is under way passes.
+import { encodeRecord, keyOf } from '../codec/record.ts'
+import type { Incarnation, Index } from '../ids.ts'
+import { cutChanges } from '../lockfsm/changes.ts'
+import type { Cut, RecordChange } from '../lockfsm/changes.ts'
+import type { LockState } from '../lockfsm/state.ts'
+import type { LogStart } from '../raft/entry.ts'
+import type { LogStore } from '../storage/log-store.ts'
+import type { Checkpoint, CheckpointWriter, StateStore } from '../storage/state-store.ts'
+import type { Host } from './host.ts'
+import { bucketOf } from './loading-state.ts'
+import type { StateDigest } from './state-digest.ts'
+
+/** A slice ends when it has taken so long, looked at after so many records. */
+const sliceMs = 2
+const sliceRecords = 64
+/** In a slice at most: where time stands still, as in a simulation, a checkpoint must have an inside nevertheless. */
+const sliceRecordsMax = 1024
+
+export interface CheckpointsParts {
+  readonly host: Host
+  readonly log: LogStore
+  readonly state: StateStore
+  readonly lock: LockState
+  /** Up to where the log is on disk. */
+  durableIndex(): Index
+  /** A checkpoint is on disk. */
+  made(checkpoint: Checkpoint): void
+  failed(error: Error): void
+}
+
+interface Making {
+  readonly at: LogStart
+  readonly incarnations: Checkpoint['incarnations']
+  readonly cut: Cut
+  readonly writer: CheckpointWriter
+  phase: 'encoding' | 'waitingForLog' | 'writing'
+}
+
+export class Checkpoints {
+  readonly #parts: CheckpointsParts
+  #digest: StateDigest
+  #making: Making | null = null
+  #afterWriting: (() => void) | null = null
+  /** Since the start, and how long the last took from mark to disk, for metrics. */
+  made = 0
+  lastMs = 0
+  #beganAt = 0
+
+  /** `digest` is that of the state as it was loaded. */
+  constructor(parts: CheckpointsParts, digest: StateDigest) {
+    this.#parts = parts
+    this.#digest = digest
+  }
+
+  get isBusy(): boolean {
+    return this.#making !== null
+  }
+
+  /** The entry at `at` asks for a checkpoint and has just been applied, and none behind it. */
+  marked(at: LogStart, incarnations: ReadonlyMap<string, Incarnation>): void {
+    if (this.#making !== null) return
+    const { host, lock, state } = this.#parts
+    this.#beganAt = host.now()
+    this.#making = {
+      at,
+      incarnations: Object.fromEntries(incarnations),
+      cut: cutChanges(lock),
+      writer: state.begin(),
+      phase: 'encoding',
+    }
+    this.#encodeLater(this.#making)
+  }
+
+  /** More of the log is durable: perhaps what the checkpoint waits for. */
+  logDurable(): void {
+    if (this.#making?.phase === 'waitingForLog') this.#writeWhenDurable(this.#making)
+  }
+
+  /** The lock table was replaced by a snapshot: what was under way is void. `then`: nothing is being written any more. */
+  replaced(digest: StateDigest, then: () => void): void {
+    const making = this.#making
+    this.#digest = digest
+    if (making?.phase === 'writing') {
+      this.#afterWriting = then
+      return
+    }
+    making?.writer.abandon()
+    this.#making = null
+    then()
+  }
+
+  #encodeLater(making: Making): void {
+    this.#parts.host.defer(() => {
+      if (this.#making === making) this.#encode(making)
+    })
+  }
+
+  #encode(making: Making): void {
+    const { host } = this.#parts
+    const until = host.now() + sliceMs
+    let records = 0
+    do {
+      const changes = making.cut.take(sliceRecords)
+      if (changes.length === 0) return this.#writeWhenDurable(making)
+      for (const change of changes) this.#put(making.writer, change)
+      records += changes.length
+    } while (host.now() < until && records < sliceRecordsMax)
+    this.#encodeLater(making)
+  }
+
+  #put(writer: CheckpointWriter, change: RecordChange): void {
+    if (change.kind === 'put') {
+      const { record, owner } = change
+      const bytes = encodeRecord(record)
+      this.#digest.put(bytes, { owner, bucket: bucketOf(record) })
+      writer.put(bytes)
+    } else if (change.kind === 'remove') {
+      const { owner, was } = change
+      writer.delete(keyOf(change.record))
+      if (owner !== null) this.#digest.removeOwned(owner)
+      else if (was !== null) this.#digest.remove(encodeRecord(was), bucketOf(was))
+    } else {
+      this.#digest.dropBucket(change.bucket)
+    }
+  }
+
+  #writeWhenDurable(making: Making): void {
+    making.phase = 'waitingForLog'
+    if (this.#parts.durableIndex() < making.at.index) return
+    making.phase = 'writing'
+    this.#parts.log.chainAt(making.at.index, (error, chain) => {
+      if (error !== null) return this.#parts.failed(error)
+      const { at, incarnations, cut, writer } = making
+      const { digest, records } = this.#digest
+      const checkpoint = { ...at, chain, digest, records, oldestBucket: cut.oldestBucket, incarnations }
+      writer.commit(checkpoint, (failure) => this.#written(checkpoint, failure))
+    })
+  }
+
+  #written(checkpoint: Checkpoint, error: Error | null): void {
+    if (error !== null) return this.#parts.failed(error)
+    this.#making = null
+    this.made++
+    this.lastMs = this.#parts.host.now() - this.#beganAt
+    const then = this.#afterWriting
+    this.#afterWriting = null
+    if (then !== null) return then()
+    this.#parts.made(checkpoint)
+  }
+}
