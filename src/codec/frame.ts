@@ -10,7 +10,7 @@ import type { Reader } from './packr.ts'
 import { snapshotFields, takeSnapshotFrame } from './snapshot-frame.ts'
 import type { SnapshotFrame } from './snapshot-frame.ts'
 
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 export type Frame =
   | Hello
@@ -98,6 +98,8 @@ export interface FoundingNews {
 
 export interface RaftFrame {
   readonly kind: 'raft'
+  /** As whom the sender speaks: null while it does not count. */
+  readonly as: Incarnation | null
   readonly message: Message
 }
 
@@ -216,7 +218,7 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
     case 'foundingNews':
       return [frame.clusterId, frame.founded]
     case 'raft':
-      return [messageRow(frame.message)]
+      return [frame.as, messageRow(frame.message)]
     case 'forward':
       return [frame.sending, frame.commands]
     case 'forwardRefused':
@@ -253,7 +255,7 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
     case tags.foundingNews:
       return { kind: 'foundingNews', clusterId: takeClusterId(reader), founded: reader.flag() }
     case tags.raft:
-      return { kind: 'raft', message: takeMessage(reader.row()) }
+      return { kind: 'raft', as: takeIncarnation(reader), message: takeMessage(reader.row()) }
     case tags.forward:
       return { kind: 'forward', sending: reader.count(), commands: reader.bytesList(listMax) }
     case tags.forwardRefused: {
@@ -349,6 +351,11 @@ function takeRefusal(reader: Reader): ReplaceRefusal {
 function takeClusterId(reader: Reader): ClusterId | null {
   const text = reader.textOrNull(64)
   return text === null ? null : asClusterId(text)
+}
+
+function takeIncarnation(reader: Reader): Incarnation | null {
+  const text = reader.textOrNull(64)
+  return text === null ? null : asIncarnation(text)
 }
 
 function takeReason(reader: Reader): RejectReason {

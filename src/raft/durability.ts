@@ -41,7 +41,7 @@ export function persistHardState(state: RaftState, effects: Effect[]): Io {
   const io = beginWrite(state)
   state.durability.hardStateIo = io
   const hardState = { currentTerm: state.currentTerm, votedFor: state.votedFor }
-  effects.push({ kind: 'persist', io, hardState, truncateFrom: null, entries: [] })
+  effects.push({ kind: 'persist', io, hardState, truncateFrom: null, entries: [], trimTo: null })
   return io
 }
 
@@ -65,6 +65,7 @@ export function persistEntries(
     hardState: null,
     truncateFrom: write.replaced ? first.index : null,
     entries: write.entries,
+    trimTo: null,
   })
 }
 
@@ -90,7 +91,7 @@ export function writeUnderWayMs(state: RaftState): number {
 /** Tells `to` something in the current term, not before the disk knows this term and the vote in it. */
 export function send(state: RaftState, effects: Effect[], to: NodeId, message: Message): void {
   const { hardStateIo, doneIo } = state.durability
-  effects.push({ kind: 'send', to, message, after: hardStateIo > doneIo ? hardStateIo : null })
+  effects.push({ kind: 'send', to, as: state.incarnation, message, after: hardStateIo > doneIo ? hardStateIo : null })
 }
 
 function beginWrite(state: RaftState): Io {

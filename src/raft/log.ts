@@ -3,8 +3,8 @@
 // while the log grows. Terms are kept as spans: a log of a million entries has as many spans as it saw elections.
 import { assert } from '../assert.ts'
 import { asClusterTime, asIndex, asTerm } from '../ids.ts'
-import type { ClusterTime, Index, Term } from '../ids.ts'
-import type { Entry } from './entry.ts'
+import type { ClusterTime, Incarnation, Index, NodeId, Term } from '../ids.ts'
+import type { Entry, EntryNote, LogStart } from './entry.ts'
 
 export interface Log {
   /** Index of the first entry that is not compacted away; 1 until there are snapshots. */
@@ -17,6 +17,8 @@ export interface Log {
   /** Bodies of the newest entries, up to `lastIndex`, without gaps. */
   readonly window: Entry[]
   windowBytes: number
+  /** Of the entries in the log that the incarnations of the state do not say already, ascending. */
+  readonly replacements: Replacement[]
 }
 
 /** Consecutive entries of one term, from `firstIndex` to before the next span. */
@@ -26,10 +28,23 @@ export interface TermSpan {
 }
 
 export interface StoredLog {
-  readonly firstIndex: Index
+  readonly start: LogStart
   readonly lastIndex: Index
   readonly lastTime: ClusterTime
   readonly spans: readonly TermSpan[]
+  readonly notes: readonly StoredNote[]
+}
+
+/** From the entry at `index` on `member` is whoever has that disk. */
+export interface Replacement {
+  readonly index: Index
+  readonly member: NodeId
+  readonly incarnation: Incarnation
+}
+
+export interface StoredNote {
+  readonly index: Index
+  readonly note: EntryNote
 }
 
 /** What an entry costs in windows and limits: its payload and about what its frame adds. */
@@ -47,12 +62,13 @@ export function loadUpTo(from: Index, to: Index): Index {
 
 export function createLog(stored: StoredLog): Log {
   return {
-    firstIndex: stored.firstIndex,
+    firstIndex: asIndex(stored.start.index + 1),
     lastIndex: stored.lastIndex,
     lastTime: stored.lastTime,
     spans: [...stored.spans],
     window: [],
     windowBytes: 0,
+    replacements: [],
   }
 }
 

@@ -88,6 +88,12 @@ function take(state: RaftState, input: Input, effects: Effect[]): void {
       return onEntriesLoaded(state, input, effects)
     case 'transferLeadership':
       return transferLeadership(state, input.to, effects)
+    case 'trimLog':
+    case 'snapshotReceived':
+    case 'snapshotEnded':
+    case 'replaceMember':
+    case 'countedStored':
+      return
     default:
       return unreachable(input)
   }

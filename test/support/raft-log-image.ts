@@ -75,7 +75,8 @@ export function storedLogOf(image: LogImage): StoredLog {
     if (spans.at(-1)?.term !== entry.term) spans.push({ term: entry.term, firstIndex: entry.index })
   }
   return {
-    firstIndex: asIndex(1),
+    start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) },
+    notes: [],
     lastIndex: asIndex(image.entries.length),
     lastTime: image.entries.at(-1)?.time ?? asClusterTime(0),
     spans,

@@ -116,7 +116,7 @@ function play(world: World, { kind, pick, other, amount }: Action, position: num
   const peer = choose(world.members, other)
   assert(member !== undefined && peer !== undefined, 'a world has members')
   const bytes = new Uint8Array(amount).fill(97 + (position % 26))
-  const proposal = { kind: 'propose', exempt: pick % 4 === 0 } as const
+  const proposal = { kind: 'propose', note: null, exempt: pick % 4 === 0 } as const
   switch (kind) {
     case 'live':
       // Mostly a few messages long, sometimes an election or two.
@@ -283,7 +283,8 @@ function heal(world: World): void {
 
 function proposeToLeader(world: World): void {
   const leader = newestLeader(world)
-  if (leader !== null) give(world, leader, { kind: 'propose', payload: new Uint8Array(3).fill(122), exempt: true })
+  if (leader !== null)
+    give(world, leader, { kind: 'propose', payload: new Uint8Array(3).fill(122), note: null, exempt: true })
 }
 
 function appliedEverywhere(world: World): number {

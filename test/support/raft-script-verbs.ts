@@ -297,8 +297,8 @@ function entriesOfTerms(terms: readonly number[]): Entry[] {
   })
 }
 
-function proposal(payload: string): { kind: 'propose'; payload: Uint8Array; exempt: boolean } {
-  return { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), exempt: false }
+function proposal(payload: string): { kind: 'propose'; payload: Uint8Array; note: null; exempt: boolean } {
+  return { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), note: null, exempt: false }
 }
 
 function proposeToLeader(world: World): void {

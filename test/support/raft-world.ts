@@ -29,6 +29,7 @@ import {
 import type { History, Observed } from './raft-checks.ts'
 import { completeWrites, createDisk, startWriting } from './raft-disk.ts'
 import type { Disk, StoredAtFirst } from './raft-disk.ts'
+import { foundedSetup } from './raft-founding.ts'
 import { copyImage, storedLogOf, writeImage } from './raft-log-image.ts'
 import type { LogImage, PrefixNames } from './raft-log-image.ts'
 import { createNetwork, linkName, loseAll, post, take } from './raft-network.ts'
@@ -120,7 +121,7 @@ function load(
   setup: { members: readonly NodeId[]; options: RaftOptions; now: number },
 ): RaftState {
   const stored = { ...storedLogOf(disk.log), hardState: disk.hardState }
-  return createRaft({ ...setup, self: id, random, stored })
+  return createRaft({ ...setup, self: id, random, stored, ...foundedSetup(id, setup.members) })
 }
 
 export function memberOf(world: World, id: NodeId): Member {
@@ -191,6 +192,11 @@ function carryOut(world: World, member: Member, effect: Effect): void {
     case 'refuseRead':
     case 'refuseTransfer':
     case 'roleChanged':
+    case 'sendSnapshot':
+    case 'installSnapshot':
+    case 'ignoreSnapshot':
+    case 'storeCounted':
+    case 'refuseReplacement':
       return
     default:
       return unreachable(effect)
@@ -206,9 +212,9 @@ function freeze(effect: Effect): void {
   for (const entry of carrier.entries) Object.freeze(entry)
 }
 
-function send(world: World, member: Member, { to, message }: Send, promised: number | null): void {
+function send(world: World, member: Member, { to, as, message }: Send, promised: number | null): void {
   checkSent(world.history, member.disk, { from: member.id, to, message, promised })
-  const isPosted = post(world.network, { from: member.id, to, message, dueAt: world.now + world.network.latencyMs })
+  const isPosted = post(world.network, { from: member.id, to, as, message, dueAt: world.now + world.network.latencyMs })
   world.watch({ kind: 'sent', from: member.id, to, message, isLost: !isPosted })
 }
 
@@ -223,7 +229,12 @@ function releaseSends(world: World, member: Member, io: Io): void {
 /** The message arrives; with `keep` a copy of it stays under way. */
 export function deliver(world: World, flight: Flight, keep = false): void {
   if (!keep) take(world.network, flight)
-  give(world, memberOf(world, flight.to), { kind: 'message', from: flight.from, message: flight.message })
+  give(world, memberOf(world, flight.to), {
+    kind: 'message',
+    from: flight.from,
+    as: flight.as,
+    message: flight.message,
+  })
 }
 
 /** The oldest `count` writes become durable together, and the process hears of it. */
