@@ -3,8 +3,17 @@
 import { unreachable } from '../assert.ts'
 import { asIo } from '../ids.ts'
 import type { Incarnation, Index, Io, NodeId } from '../ids.ts'
-import type { Effect, LoadEntries, RefuseTransfer, RoleChanged, Send } from '../raft/effect.ts'
-import type { Entry } from '../raft/entry.ts'
+import type {
+  Effect,
+  IgnoreSnapshot,
+  InstallSnapshot,
+  LoadEntries,
+  RefuseReplacement,
+  RefuseTransfer,
+  RoleChanged,
+  Send,
+} from '../raft/effect.ts'
+import type { CheckpointMark, Entry } from '../raft/entry.ts'
 import type { Input } from '../raft/input.ts'
 import type { Message } from '../raft/message.ts'
 import type { RaftState } from '../raft/state.ts'
@@ -20,6 +29,11 @@ export interface CoreEvents {
   readRefused(id: number): void
   transferRefused(reason: RefuseTransfer['reason']): void
   roleChanged(change: RoleChanged): void
+  sendSnapshot(to: NodeId): void
+  installSnapshot(effect: InstallSnapshot): void
+  ignoreSnapshot(effect: IgnoreSnapshot): void
+  storeCounted(): void
+  replacementRefused(refusal: RefuseReplacement): void
   /** Something arrived from the disk: a turn is due. */
   wake(): void
 }
@@ -74,10 +88,10 @@ export class Core {
     for (const effect of step(this.raft, input)) this.#carryOut(effect)
   }
 
-  propose(payload: Uint8Array, now: number): ProposalFate {
+  propose(payload: Uint8Array, now: number, note: CheckpointMark | null = null): ProposalFate {
     this.#proposal = 'appended'
     // Whether there is room was judged command by command (intake.ts); here only the reserve is the limit.
-    this.step({ kind: 'propose', payload, note: null, exempt: true, now })
+    this.step({ kind: 'propose', payload, note, exempt: true, now })
     return this.#proposal
   }
 
@@ -107,11 +121,15 @@ export class Core {
       case 'roleChanged':
         return this.#events.roleChanged(effect)
       case 'sendSnapshot':
+        return this.#events.sendSnapshot(effect.to)
       case 'installSnapshot':
+        return this.#events.installSnapshot(effect)
       case 'ignoreSnapshot':
+        return this.#events.ignoreSnapshot(effect)
       case 'storeCounted':
+        return this.#events.storeCounted()
       case 'refuseReplacement':
-        return
+        return this.#events.replacementRefused(effect)
       default:
         return unreachable(effect)
     }
@@ -119,6 +137,8 @@ export class Core {
 
   #load({ load, from, to, bytesMax }: LoadEntries): void {
     this.#store.read({ from, to, bytesMax }, (error, entries) => {
+      // A snapshot may have taken the place of what was being read.
+      if (!this.raft.loads.has(load)) return
       if (error === null) this.receive({ kind: 'entriesLoaded', load, entries })
       else {
         const advice =

@@ -182,11 +182,19 @@ export class Keeping {
     const { disk, lock, host } = this.#parts
     const { index, term, time, chain } = checkpoint
     replaceState(lock, loaded.lock)
-    const isIdle = new Promise<void>((resolve) => this.checkpoints.replaced(loaded.digest, resolve))
+    let [isIdle, flip] = [false, (): void => {}]
+    this.checkpoints.replaced(loaded.digest, () => {
+      isIdle = true
+      flip()
+    })
     disk.install({
       io,
       installed: { start: { index, term, time, chain, generation: install.generation }, keepsTail },
-      prepare: (done) => void isIdle.then(() => install.flip(done)),
+      prepare: (done) => {
+        // A checkpoint that is being written is still one of the state before.
+        flip = () => install.flip(done)
+        if (isIdle) flip()
+      },
       durable: () => {
         this.#log.installed(index)
         this.receiver.durable()
