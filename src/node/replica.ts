@@ -16,6 +16,7 @@ import { roomForProposals } from '../raft/propose.ts'
 import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
+import { refusalOf } from './admission.ts'
 import { Calls } from './calls.ts'
 import type { CallRequest } from './calls.ts'
 import { Core } from './core.ts'
@@ -25,7 +26,7 @@ import type { Host } from './host.ts'
 import { Intake } from './intake.ts'
 import { Leading } from './leading.ts'
 import { Leaving } from './leaving.ts'
-import { bringsWork, inParts, OwnCommands } from './own-commands.ts'
+import { inParts, OwnCommands } from './own-commands.ts'
 import type { Sending } from './own-commands.ts'
 import type { Peers } from './peers.ts'
 import { ReadRounds } from './read-rounds.ts'
@@ -39,12 +40,8 @@ import { Withdrawals } from './withdrawals.ts'
 const refusedPauseMs = { notLeader: 25, overloaded: 50, diskLow: 50 }
 /** A node that is further behind than this is not ready. */
 const entriesBehindMax = 1000
-const callsOpenMax = 10_000
-/** So many more may be open that end work instead of bringing it: releases, renewals, cancels. */
-const callsReserve = 2000
 /** For what is refused at once. */
 const endlessRoom = { ordinary: Infinity, exempt: Infinity, isDiskLow: false }
-const callsQueuedMax = 100_000
 /** An orderly stop waits so long for another leader. */
 const stopTransferMs = 1500
 
@@ -144,7 +141,8 @@ export class Replica {
 
   /** Begins a call. The returned function says that its client is gone. */
   call(request: CallRequest): () => void {
-    const refusal = this.#refusalOf(request)
+    const { calls } = this
+    const refusal = this.#stopping ? 'noLeader' : refusalOf(request.command, { calls, space: this.#parts.space })
     if (refusal !== null) {
       request.answer({ kind: refusal })
       return () => {}
@@ -155,19 +153,6 @@ export class Replica {
       this.calls.abandon(call)
       this.#wake()
     }
-  }
-
-  #refusalOf(request: CallRequest): 'noLeader' | 'overloaded' | 'diskLow' | null {
-    if (this.#stopping) return 'noLeader'
-    if (this.#hasTooMany(request)) return 'overloaded'
-    return this.#parts.space.isLow && bringsWork(request.command) ? 'diskLow' : null
-  }
-
-  /** Neither blocked waits nor calls that wait for a leader keep anybody from releasing or renewing: there is a reserve. */
-  #hasTooMany({ command }: CallRequest): boolean {
-    const { open, queued } = this.calls
-    if (queued >= callsQueuedMax && command.kind === 'acquire') return true
-    return open - queued >= (bringsWork(command) ? callsOpenMax : callsOpenMax + callsReserve)
   }
 
   /** Calls `request.ready` when everything committed before now has been applied here. */
