@@ -89,7 +89,7 @@ export function mergeWrites(writes: readonly Persist[]): Omit<LogBatch, 'meta'> 
     }
     entries.push(...write.entries)
   }
-  return { hardState, truncateFrom, entries }
+  return { hardState, truncateFrom, entries, trimTo: null, installed: null, peers: null }
 }
 
 function smaller(a: Index | null, b: Index): Index {

@@ -71,6 +71,7 @@ export class HoldfastNode {
       incarnation: meta?.incarnation ?? asIncarnation(parts.host.randomId()),
       run: asRun((meta?.run ?? 0) + 1),
       founded: meta?.founded ?? false,
+      counted: meta?.counted ?? true,
     }
     this.space = new DiskSpace({ host: parts.host, volume: parts.volume, lowBytes: setup.diskLowBytes })
     this.#disk = new DiskWriter(parts.store, {

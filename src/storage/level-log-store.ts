@@ -59,6 +59,7 @@ export async function openLevelLogStore(folder: string, options: Partial<LevelLo
 
 class LevelLogStore implements LogStore {
   readonly stored: StoredLog
+  readonly bytes = 0
   readonly #folder: string
   readonly #folderHandle: FileHandle
   readonly #database: Database
@@ -143,6 +144,10 @@ class LevelLogStore implements LogStore {
     )
     this.#reading.add(reading)
     void reading.finally(() => this.#reading.delete(reading))
+  }
+
+  chainAt(index: Index, done: (error: Error | null, chain: string) => void): void {
+    void this.#tipAt(index).then(({ chain }) => process.nextTick(done, null, chain))
   }
 
   close(): Promise<void> {

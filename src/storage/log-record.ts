@@ -1,6 +1,5 @@
-// The values of the `log/` database as bytes: an entry, the hard state (the meta
-// record is in meta-record.ts). Every value opens with a CRC-32
-// over the rest and a version; what decodes has the right checksum, the right version and the right types.
+// The values of the `log/` database as bytes: an entry, the hard state (the meta record is in meta-record.ts). Every value
+// opens with a CRC-32 over the rest and a version; what decodes has the right checksum, version and types.
 //
 // Entries form a chain: each carries the hash of the one before, and its own hash is taken over that hash, index, term,
 // time and payload, so one hash names a whole log. The version is left out of it: logs of equal entries have equal hashes
@@ -10,10 +9,9 @@ import { crc32 } from 'node:zlib'
 import { asClusterTime, asIndex, asNodeId, asTerm, type Index } from '../ids.ts'
 import type { Entry, HardState } from '../raft/entry.ts'
 import { damaged, NewerFormatError } from './damage.ts'
+import type { ChainHash } from './log-store.ts'
 import { readUint64, writeUint64 } from './uint64.ts'
 
-/** SHA-256 cut to 16 bytes, in hexadecimal. */
-export type ChainHash = string
 /** Stands before the first entry of a cluster. */
 export const chainStart: ChainHash = '0'.repeat(32)
 

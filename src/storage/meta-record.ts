@@ -3,8 +3,8 @@
 import { asIndex, asRun, type Index } from '../ids.ts'
 import { isCount, parseObject, toIncarnation, toNodeId } from './checked-json.ts'
 import { damaged } from './damage.ts'
-import { type ChainHash, recordHeaderBytes, seal, unseal } from './log-record.ts'
-import type { LogMeta } from './log-store.ts'
+import { recordHeaderBytes, seal, unseal } from './log-record.ts'
+import type { ChainHash, LogMeta } from './log-store.ts'
 
 export interface StoredMeta {
   readonly meta: LogMeta
@@ -14,8 +14,8 @@ export interface StoredMeta {
 }
 
 export function encodeMeta({ meta, firstIndex, chainBefore }: StoredMeta): Buffer {
-  const { node, incarnation, run, founded } = meta
-  const text = JSON.stringify({ node, incarnation, run, founded, firstIndex, chainBefore })
+  const { node, incarnation, run, founded, counted } = meta
+  const text = JSON.stringify({ node, incarnation, run, founded, counted, firstIndex, chainBefore })
   const value = Buffer.allocUnsafe(recordHeaderBytes + Buffer.byteLength(text))
   value.write(text, recordHeaderBytes)
   return seal(value)
@@ -28,9 +28,14 @@ export function decodeMeta(where: string, value: Buffer): StoredMeta {
   const fields = parseObject(value.toString('utf8', recordHeaderBytes)) ?? {}
   const node = toNodeId(fields['node'])
   const incarnation = toIncarnation(fields['incarnation'])
-  const { run, founded, firstIndex, chainBefore } = fields
-  const isWhole = isCount(run) && typeof founded === 'boolean' && isCount(firstIndex) && typeof chainBefore === 'string'
+  const { run, founded, counted, firstIndex, chainBefore } = fields
+  const areFlags = typeof founded === 'boolean' && typeof counted === 'boolean'
+  const isWhole = isCount(run) && areFlags && isCount(firstIndex) && typeof chainBefore === 'string'
   if (node === null || incarnation === null || !isWhole)
     throw damaged(where, `${what} lacks a field or has one of a wrong type`)
-  return { meta: { node, incarnation, run: asRun(run), founded }, firstIndex: asIndex(firstIndex), chainBefore }
+  return {
+    meta: { node, incarnation, run: asRun(run), founded, counted },
+    firstIndex: asIndex(firstIndex),
+    chainBefore,
+  }
 }

@@ -6,8 +6,8 @@ import type { TermSpan } from '../raft/log.ts'
 import { damaged, judgeDatabaseError } from './damage.ts'
 import { entryIndex, entryKey, hardStateKey, metaKey } from './keys.ts'
 import type { Database } from './level-folder.ts'
-import { type ChainHash, chainStart, decodeHardState, type StoredHardState } from './log-record.ts'
-import type { StoredLog } from './log-store.ts'
+import { chainStart, decodeHardState, type StoredHardState } from './log-record.ts'
+import type { ChainHash, StoredLog } from './log-store.ts'
 import { decodeMeta, type StoredMeta } from './meta-record.ts'
 import { chunkBytes, chunkEntries, followEntry, type Tip } from './read-log.ts'
 import type { Witness } from './witness.ts'
@@ -52,10 +52,14 @@ export function toStoredLog({ start, meta, hardState, tip, spans }: VerifiedLog)
   return {
     meta: meta === null ? null : meta.meta,
     hardState: { currentTerm: hardState.currentTerm, votedFor: hardState.votedFor },
+    start: { index: start.index, term: start.term, time: start.time },
     firstIndex: asIndex(start.index + 1),
     lastIndex: tip.index,
     lastTime: tip.time,
     spans,
+    notes: [],
+    installing: null,
+    peers: [],
   }
 }
 

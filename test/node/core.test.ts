@@ -8,7 +8,7 @@ import { Ended, ManualHost } from '../support/manual-host.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
-const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true }
+const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
 const none = { prevLogIndex: asIndex(0), prevLogTerm: asTerm(0), leaderCommit: asIndex(0), entries: [] }
 
 /** A core on a disk whose writes and reads complete when a test says so. */

@@ -6,7 +6,7 @@ import type { Persist } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { LogBatch, LogStore } from '../../src/storage/log-store.ts'
 
-const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true }
+const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
 
 function entry(index: number, term: number): Entry {
   return { index: asIndex(index), term: asTerm(term), time: asClusterTime(0), payload: new Uint8Array(0) }
@@ -29,14 +29,20 @@ class Bench {
       firstIndex: asIndex(1),
       lastIndex: asIndex(0),
       lastTime: asClusterTime(0),
+      start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) },
       spans: [],
+      notes: [],
+      installing: null,
+      peers: [],
     },
+    bytes: 0,
     write: (batch, done) => {
       if (this.#done !== null) throw new Error('a second write while one is in flight')
       this.batches.push(batch)
       this.#done = done
     },
     read: () => {},
+    chainAt: () => {},
     close: async () => {},
   }
   readonly writer = new DiskWriter(this.#store, {
@@ -133,7 +139,7 @@ interface Naive {
 
 function applyNaively(
   { terms, hardState }: Naive,
-  { truncateFrom, entries, hardState: news }: Omit<LogBatch, 'meta'>,
+  { truncateFrom, entries, hardState: news }: Pick<LogBatch, 'hardState' | 'truncateFrom' | 'entries'>,
 ): Naive {
   const kept = truncateFrom === null ? terms : terms.slice(0, truncateFrom - 1)
   for (const [position, { index }] of entries.entries()) {

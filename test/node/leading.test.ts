@@ -48,7 +48,10 @@ class Bench {
     const disk = new MemoryDisk({ schedule: (_, run) => this.#pending.push(run), random: () => 0 })
     const store = disk.openLog()
     const writer = new DiskWriter(store, { durable: (io) => this.#core.durable(io), failed: () => {} })
-    writer.storeMeta({ node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true }, () => {})
+    writer.storeMeta(
+      { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true },
+      () => {},
+    )
     const raft = createRaft({
       self,
       members: [self, n2, n3],

@@ -95,6 +95,7 @@ export class Machine {
         wire: network.wireOf(this.id, process),
         store: {
           stored: store.stored,
+          bytes: store.bytes,
           write: (...args: Parameters<typeof store.write>) => {
             process.burn()
             events.writes(this, args[0])
@@ -103,6 +104,10 @@ export class Machine {
           read: (...args: Parameters<typeof store.read>) => {
             process.burn()
             store.read(...args)
+          },
+          chainAt: (...args: Parameters<typeof store.chainAt>) => {
+            process.burn()
+            store.chainAt(...args)
           },
           close: () => {
             this.#closed(process)

@@ -10,6 +10,7 @@ export const someMeta: LogMeta = {
   incarnation: asIncarnation('0123456789abcdef'.repeat(2)),
   run: asRun(1),
   founded: false,
+  counted: true,
 }
 
 export function someEntry(fields: {
@@ -33,7 +34,16 @@ export function someHardState(currentTerm: number, votedFor: string | null = nul
 }
 
 export function someBatch(fields: Partial<LogBatch>): LogBatch {
-  return { meta: null, hardState: null, truncateFrom: null, entries: [], ...fields }
+  return {
+    meta: null,
+    hardState: null,
+    truncateFrom: null,
+    entries: [],
+    trimTo: null,
+    installed: null,
+    peers: null,
+    ...fields,
+  }
 }
 
 export function write(store: LogStore, fields: Partial<LogBatch>): Promise<void> {

@@ -1,7 +1,7 @@
 // What a disk is when a node starts, judged from log and founding file (DESIGN 6, Identity).
 import { join } from 'node:path'
 import t from 'tap'
-import { asClusterTime, asIncarnation, asIndex, asNodeId } from '../../src/ids.ts'
+import { asClusterTime, asIncarnation, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import { FoundingFile, type FoundingRecord, type FoundingStore } from '../../src/storage/founding-store.ts'
 import { judgeDisk } from '../../src/storage/identity.ts'
 import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
@@ -110,6 +110,10 @@ function storedLog({ meta, term, entries }: { meta: LogMeta | null; term: number
     firstIndex: asIndex(1),
     lastIndex: asIndex(entries),
     lastTime: asClusterTime(0),
+    start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) },
     spans: [],
+    notes: [],
+    installing: null,
+    peers: [],
   }
 }

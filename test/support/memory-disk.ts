@@ -174,12 +174,24 @@ class DiskImage implements DurableDisk {
     const spans: TermSpan[] = []
     for (const { term, index } of this.#entries)
       if (spans.at(-1)?.term !== term) spans.push({ term, firstIndex: index })
-    return { meta, hardState, firstIndex, lastIndex, lastTime: this.lastEntryAt(lastIndex).time, spans }
+    return {
+      meta,
+      hardState,
+      start: this.lastEntryAt(asIndex(firstIndex - 1)),
+      firstIndex,
+      lastIndex,
+      lastTime: this.lastEntryAt(lastIndex).time,
+      spans,
+      notes: [],
+      installing: null,
+      peers: [],
+    }
   }
 }
 
 class MemoryLogStore implements LogStore {
   readonly stored: StoredLog
+  readonly bytes = 0
   /** Closed, and no write in flight any more. */
   isReleased = false
   readonly #image: DiskImage
@@ -249,6 +261,10 @@ class MemoryLogStore implements LogStore {
       found.push(entry)
     }
     this.#device.read(() => done(null, found))
+  }
+
+  chainAt(_: Index, done: (error: Error | null, chain: string) => void): void {
+    this.#device.read(() => done(null, ''))
   }
 
   close(): Promise<void> {

@@ -87,7 +87,7 @@ t.test('3 another entry of the same index and term is seen', async (t) => {
   const { checks, a, b, committed } = scene()
   const entry = committed[0]
   assert(entry !== undefined, 'there is an entry')
-  const batch = { meta: null, hardState: null, truncateFrom: null }
+  const batch = { meta: null, hardState: null, truncateFrom: null, trimTo: null, installed: null, peers: null }
   checks.written(a, { ...batch, entries: [entry] })
   checks.written(b, { ...batch, entries: [{ ...entry }] })
   const other = { ...entry, payload: Uint8Array.of(1, 2, 3) }
@@ -98,7 +98,7 @@ t.test('3 an entry behind a hole, or behind another term, is seen', async (t) =>
   const { checks, a, b, committed } = scene()
   const entry = committed.at(-1)
   assert(entry !== undefined, 'there is an entry')
-  const batch = { meta: null, hardState: null, truncateFrom: null }
+  const batch = { meta: null, hardState: null, truncateFrom: null, trimTo: null, installed: null, peers: null }
   checks.written(a, { ...batch, entries: [entry] })
   raftOf(b).log.spans.unshift({ term: asTerm(0), firstIndex: asIndex(1) })
   raftOf(b).log.spans.splice(1, Infinity, { term: entry.term, firstIndex: entry.index })
