@@ -22,6 +22,8 @@ export interface Config {
   readonly heartbeatMs: number
   readonly electionTimeoutMinMs: number
   readonly electionTimeoutMaxMs: number
+  /** Free disk space below which new work is refused; 0: never. */
+  readonly diskLowBytes: number
   readonly logLevel: LogLevel
 }
 
@@ -77,6 +79,12 @@ export const options: readonly Option[] = [
     meaning: '.. to here',
     byDefault: 'twice the minimum',
   },
+  {
+    flag: 'disk-low-bytes',
+    variable: 'HOLDFAST_DISK_LOW_BYTES',
+    meaning: 'new work is refused while less disk space is free; 0: never',
+    byDefault: '268435456 (256 MiB)',
+  },
   { flag: 'log-level', variable: 'HOLDFAST_LOG_LEVEL', meaning: logLevels.join(', '), byDefault: 'info' },
 ]
 
@@ -113,6 +121,7 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
       electionTimeoutMinMs + 1,
       120_000,
     ),
+    diskLowBytes: parseCount('disk-low-bytes', text('disk-low-bytes', String(256 * 1024 ** 2)), 0, 1024 ** 5),
     logLevel: parseLevel(text('log-level', 'info')),
   }
 }

@@ -15,7 +15,7 @@ import { buildServer } from './http/server.ts'
 import { defaultLimits } from './lockfsm/state.ts'
 import { HoldfastNode } from './node/node.ts'
 import type { NodeSetup } from './node/node.ts'
-import { createProcessHost } from './node/process-host.ts'
+import { createProcessHost, createVolume } from './node/process-host.ts'
 import { createTcpWire } from './node/tcp.ts'
 import type { TcpWire } from './node/tcp.ts'
 import { defaultRaftOptions } from './raft/state.ts'
@@ -74,7 +74,8 @@ async function start(): Promise<Parts> {
     fatal: ({ code, message, advice }) => end(code, `${message}. ${advice}`),
   })
   const foundingStore = new FoundingFile(join(config.dataFolder, 'founding'))
-  const node = new HoldfastNode(nodeSetup(config), { host, wire, store, foundingStore })
+  const volume = createVolume(config.dataFolder)
+  const node = new HoldfastNode(nodeSetup(config), { host, wire, store, foundingStore, volume })
   const peerAddresses = new Map([...config.members].map(([id, address]) => [id, addressText(address)]))
   const server = await buildServer(node, { log, peerAddresses, withProcessMetrics: true })
   // By number: a name may stand for several addresses, and each would be another server.
@@ -86,13 +87,14 @@ async function start(): Promise<Parts> {
 }
 
 function nodeSetup(config: Config): NodeSetup {
-  const { id, members, httpUrl, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs } = config
+  const { id, members, httpUrl, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs, diskLowBytes } = config
   return {
     self: id,
     members: [...members.keys()],
     httpUrl,
     limits: defaultLimits,
     raft: { ...defaultRaftOptions, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs },
+    diskLowBytes,
   }
 }
 

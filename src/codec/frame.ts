@@ -119,7 +119,9 @@ export interface ForwardRefused {
   readonly numbers: readonly number[]
 }
 
-export type ForwardRefusal = 'notLeader' | 'overloaded'
+export type ForwardRefusal = (typeof forwardRefusals)[number]
+/** Their places are what is sent. `diskLow`: the leader is short of disk space and takes no new work. */
+const forwardRefusals = ['notLeader', 'overloaded', 'diskLow'] as const
 
 /** Asks the leader to hand leadership over; null: to whom it likes. */
 export interface TransferRequest {
@@ -222,7 +224,7 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
     case 'forward':
       return [frame.sending, frame.commands]
     case 'forwardRefused':
-      return [frame.sending, frame.reason === 'overloaded', frame.numbers]
+      return [frame.sending, forwardRefusals.indexOf(frame.reason), frame.numbers]
     case 'transferRequest':
       return [frame.to]
     case 'keepalive':
@@ -260,7 +262,8 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
       return { kind: 'forward', sending: reader.count(), commands: reader.bytesList(listMax) }
     case tags.forwardRefused: {
       const sending = reader.count()
-      const reason = reader.flag() ? 'overloaded' : 'notLeader'
+      const reason = forwardRefusals[reader.count()]
+      if (reason === undefined) throw new FormatError('unknown reason of a refusal')
       return { kind: 'forwardRefused', sending, reason, numbers: reader.counts(listMax) }
     }
     case tags.transferRequest: {

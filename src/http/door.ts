@@ -26,7 +26,7 @@ export type ServedReplica = Pick<
 >
 
 /** A HoldfastNode, or what a test puts in its place. */
-export interface ServedNode extends Pick<HoldfastNode, 'setup' | 'founding'> {
+export interface ServedNode extends Pick<HoldfastNode, 'setup' | 'founding' | 'space'> {
   /** null until the cluster is founded. */
   readonly replica: ServedReplica | null
   readonly peers: Pick<Peers, 'isConnected' | 'httpUrlOf'>

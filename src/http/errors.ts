@@ -86,7 +86,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   disk_low: {
     status: 503,
     title: 'Disk nearly full',
-    meaning: 'not done: this node is short of disk space',
+    meaning: 'not done: this node, or the leader, is short of disk space',
     retryAfterS: 30,
   },
   outcome_unknown: {

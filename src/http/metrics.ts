@@ -42,6 +42,7 @@ export class Metrics {
     this.#registerCalls()
     for (const figure of figures) this.#registerFigure(node, figure)
     this.#registerReads(reads)
+    this.#registerSpace(node)
     this.#registerPeers(node)
   }
 
@@ -107,6 +108,25 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         this.set(reads.open)
+      },
+    })
+  }
+
+  #registerSpace({ space }: ServedNode): void {
+    new Gauge({
+      name: 'holdfast_disk_free_bytes',
+      help: 'Space left where the data lies; NaN while it is not known.',
+      registers: [this.#registry],
+      collect() {
+        this.set(space.freeBytes ?? NaN)
+      },
+    })
+    new Gauge({
+      name: 'holdfast_disk_low',
+      help: '1 while new work is refused for want of disk space.',
+      registers: [this.#registry],
+      collect() {
+        this.set(space.isLow ? 1 : 0)
       },
     })
   }

@@ -12,6 +12,8 @@ import type { RaftOptions } from '../raft/state.ts'
 import type { FoundingRecord, FoundingStore } from '../storage/founding-store.ts'
 import { judgeDisk } from '../storage/identity.ts'
 import type { LogMeta, LogStore } from '../storage/log-store.ts'
+import { DiskSpace } from './disk-space.ts'
+import type { Volume } from './disk-space.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { Founding } from './founding.ts'
 import type { Host, Timer } from './host.ts'
@@ -30,6 +32,8 @@ export interface NodeSetup {
   readonly httpUrl: string
   readonly limits: Limits
   readonly raft: RaftOptions
+  /** Free disk space below which new work is refused; 0: never. */
+  readonly diskLowBytes: number
 }
 
 export interface NodeParts {
@@ -37,11 +41,14 @@ export interface NodeParts {
   readonly wire: Wire
   readonly store: LogStore
   readonly foundingStore: FoundingStore
+  /** Where the data lies. */
+  readonly volume: Volume
 }
 
 export class HoldfastNode {
   readonly setup: NodeSetup
   readonly peers: Peers
+  readonly space: DiskSpace
   /** null until the cluster is founded. */
   replica: Replica | null = null
   readonly #parts: NodeParts
@@ -66,6 +73,7 @@ export class HoldfastNode {
       founded: meta?.founded ?? false,
       counted: meta?.counted ?? true,
     }
+    this.space = new DiskSpace({ host: parts.host, volume: parts.volume, lowBytes: setup.diskLowBytes })
     this.#disk = new DiskWriter(parts.store, {
       durable: (io) => this.replica?.core.durable(io),
       failed: (error) => this.#writeFailed(error),
@@ -83,6 +91,7 @@ export class HoldfastNode {
 
   /** Stores the run, then speaks to the peers. */
   start(): void {
+    this.space.start()
     this.#disk.storeMeta(this.#meta, () => {
       if (this.#founding.founded) this.#serve()
       this.peers.start()
@@ -103,6 +112,7 @@ export class HoldfastNode {
     const close = () => {
       this.#stopped = true
       this.#timer?.cancel()
+      this.space.stop()
       // The replica says so in the middle of a turn, which may still have something to read or write.
       this.#parts.host.defer(() => {
         this.#disk.stop()
@@ -137,7 +147,17 @@ export class HoldfastNode {
     })
     // The limits of the founding count, whatever this process was configured with.
     const lock = createState({ ...this.setup.limits, ...record.limits })
-    const parts = { self, run: this.#meta.run, host, store, disk: this.#disk, peers: this.peers, raft, lock }
+    const parts = {
+      self,
+      run: this.#meta.run,
+      host,
+      store,
+      disk: this.#disk,
+      peers: this.peers,
+      raft,
+      lock,
+      space: this.space,
+    }
     this.replica = new Replica(parts, () => this.#wake())
     for (const peer of members) if (this.peers.isConnected(peer)) this.replica.connected(peer, false)
     host.report({ level: 'info', message: `member of cluster ${record.clusterId}`, details: { run: this.#meta.run } })

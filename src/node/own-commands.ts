@@ -162,7 +162,7 @@ export class OwnCommands implements Submitter {
   /**
    * `numbers` of that sending were not appended by it. Those of which no other sending is left are certainly not done; of
    * the others nothing is known, and they go again before anything new. A leader that does not lead has not taken what
-   * came behind them either; one that is overloaded may have, and its load must not grow by copies of that.
+   * came behind them either; one that has no room may have, and its load must not grow by copies of that.
    *
    * Returns whether the next sending should wait, because it would only be refused like this one.
    */

@@ -16,15 +16,17 @@ import { roomForProposals } from '../raft/propose.ts'
 import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
+import { refusalOf } from './admission.ts'
 import { Calls } from './calls.ts'
 import type { CallRequest } from './calls.ts'
 import { Core } from './core.ts'
+import type { DiskSpace } from './disk-space.ts'
 import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
 import { Intake } from './intake.ts'
 import { Leading } from './leading.ts'
 import { Leaving } from './leaving.ts'
-import { bringsWork, inParts, OwnCommands } from './own-commands.ts'
+import { inParts, OwnCommands } from './own-commands.ts'
 import type { Sending } from './own-commands.ts'
 import type { Peers } from './peers.ts'
 import { ReadRounds } from './read-rounds.ts'
@@ -35,13 +37,11 @@ import type { TransferCall } from './transfers.ts'
 import { Withdrawals } from './withdrawals.ts'
 
 /** After a leader refused us we ask again so much later, unless we hear of another. */
-const refusedPauseMs = { notLeader: 25, overloaded: 50 }
+const refusedPauseMs = { notLeader: 25, overloaded: 50, diskLow: 50 }
 /** A node that is further behind than this is not ready. */
 const entriesBehindMax = 1000
-const callsOpenMax = 10_000
-/** So many more may be open that end work instead of bringing it: releases, renewals, cancels. */
-const callsReserve = 2000
-const callsQueuedMax = 100_000
+/** For what is refused at once. */
+const endlessRoom = { ordinary: Infinity, exempt: Infinity, isDiskLow: false }
 /** An orderly stop waits so long for another leader. */
 const stopTransferMs = 1500
 
@@ -54,6 +54,7 @@ export interface ReplicaParts {
   readonly peers: Peers
   readonly raft: RaftState
   readonly lock: LockState
+  readonly space: DiskSpace
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string }
@@ -140,8 +141,10 @@ export class Replica {
 
   /** Begins a call. The returned function says that its client is gone. */
   call(request: CallRequest): () => void {
-    if (this.#stopping || this.#hasTooMany(request)) {
-      request.answer(this.#stopping ? { kind: 'noLeader' } : { kind: 'overloaded' })
+    const { calls } = this
+    const refusal = this.#stopping ? 'noLeader' : refusalOf(request.command, { calls, space: this.#parts.space })
+    if (refusal !== null) {
+      request.answer({ kind: refusal })
       return () => {}
     }
     const call = this.calls.begin(request)
@@ -150,13 +153,6 @@ export class Replica {
       this.calls.abandon(call)
       this.#wake()
     }
-  }
-
-  /** Neither blocked waits nor calls that wait for a leader keep anybody from releasing or renewing: there is a reserve. */
-  #hasTooMany({ command }: CallRequest): boolean {
-    const { open, queued } = this.calls
-    if (queued >= callsQueuedMax && command.kind === 'acquire') return true
-    return open - queued >= (bringsWork(command) ? callsOpenMax : callsOpenMax + callsReserve)
   }
 
   /** Calls `request.ready` when everything committed before now has been applied here. */
@@ -295,9 +291,10 @@ export class Replica {
   #takeIn(node: NodeId, { sending, commands }: Sending): void {
     const { raft } = this.core
     const leads = raft.role.kind === 'leader'
-    const room = { ordinary: roomForProposals(raft, false), exempt: roomForProposals(raft, true) }
-    this.#intake.take(node, { sending, commands }, leads ? room : { ordinary: Infinity, exempt: Infinity })
-    // Who does not lead refuses at once, so that the sender knows this copy is in no log.
+    const [ordinary, exempt] = [roomForProposals(raft, false), roomForProposals(raft, true)]
+    const { isLow: isDiskLow } = this.#parts.space
+    // Who does not lead refuses at once, and nothing else, so that the sender knows this copy is in no log.
+    this.#intake.take(node, { sending, commands }, leads ? { ordinary, exempt, isDiskLow } : endlessRoom)
     if (!leads) this.#intake.refuseAll()
     this.#wake()
   }

@@ -179,7 +179,7 @@ export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({
     kind: kind('forwardRefused'),
     sending: count,
-    reason: fc.constantFrom('notLeader' as const, 'overloaded' as const),
+    reason: fc.constantFrom('notLeader' as const, 'overloaded' as const, 'diskLow' as const),
     numbers: fc.array(count, { maxLength: 20 }),
   }),
   fc.record({ kind: kind('transferRequest'), to: orNull(node) }),

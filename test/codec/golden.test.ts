@@ -39,7 +39,7 @@ const frameBytes: Readonly<Record<string, string>> = {
   readIndex: '9305c0930903cb4270000000000000',
   readIndexResponse: '9305a86665646362613938940a03cb4270000000000000c0',
   forward: '93060891c403090807',
-  forwardRefused: '940708c39201cd012c',
+  forwardRefused: '940708019201cd012c',
   transferRequest: '9208c0',
   keepalive: '9109',
 }

@@ -7,6 +7,7 @@ import type { App, ServedNode, ServedReplica } from '../../src/http/door.ts'
 import { buildServer } from '../../src/http/server.ts'
 import { HoldfastNode } from '../../src/node/node.ts'
 import { createProcessHost } from '../../src/node/process-host.ts'
+import type { Volume } from '../../src/node/disk-space.ts'
 import type { Wire } from '../../src/node/wire.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
@@ -20,8 +21,8 @@ export interface OneMember extends AsyncDisposable {
 }
 
 /** Ready when it returns. */
-export async function startOneMember(limits: Partial<Limits> = {}): Promise<OneMember> {
-  const node = createNode({ ...defaultLimits, ...limits })
+export async function startOneMember(limits: Partial<Limits> = {}, volume = endlessVolume): Promise<OneMember> {
+  const node = createNode({ ...defaultLimits, ...limits }, volume)
   const app = await serve(node)
   node.start()
   while (node.replica?.readiness().ready !== true) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -36,7 +37,7 @@ export async function startOneMember(limits: Partial<Limits> = {}): Promise<OneM
 }
 
 /** A node that was built and not started: its cluster is not founded. */
-export function createNode(limits: Limits = defaultLimits): HoldfastNode {
+export function createNode(limits: Limits = defaultLimits, volume = endlessVolume): HoldfastNode {
   const disk = new MemoryDisk({ schedule: (delayMs, run) => void setTimeout(run, delayMs), random: Math.random })
   const host = createProcessHost({
     report: () => {},
@@ -46,8 +47,8 @@ export function createNode(limits: Limits = defaultLimits): HoldfastNode {
   })
   const raft = { ...defaultRaftOptions, heartbeatMs: 10, electionTimeoutMinMs: 20, electionTimeoutMaxMs: 40 }
   return new HoldfastNode(
-    { self, members: [self], httpUrl: 'http://127.0.0.1:7101', limits, raft },
-    { host, wire: noNetwork, store: disk.openLog(), foundingStore: disk.openFounding() },
+    { self, members: [self], httpUrl: 'http://127.0.0.1:7101', limits, raft, diskLowBytes: 1000 },
+    { host, wire: noNetwork, store: disk.openLog(), foundingStore: disk.openFounding(), volume },
   )
 }
 
@@ -77,8 +78,11 @@ export async function serveReplica(double: Partial<ServedReplica>, log = silent)
   }
   await new Promise<void>((resolve) => node.stop(resolve))
   await app.close()
-  return serve({ setup: node.setup, founding: node.founding, peers: node.peers, replica: served }, log)
+  const { setup, founding, peers, space } = node
+  return serve({ setup, founding, peers, space, replica: served }, log)
 }
+
+const endlessVolume: Volume = { freeBytes: (done) => void setTimeout(() => done(null, 1e12)) }
 
 const noNetwork: Wire = {
   listen: () => {},

@@ -36,6 +36,8 @@ t.test(
     isProblem(t, await remove(app, '/v1/sessions/s-1'), 'no_leader')
     answer = { kind: 'overloaded' }
     isProblem(t, await acquire(app, 'a', { requestId }), 'overloaded', { requestId })
+    answer = { kind: 'diskLow' }
+    isProblem(t, await acquire(app, 'a', { requestId }), 'disk_low', { requestId })
     answer = { kind: 'unknown' }
     isProblem(t, await acquire(app, 'a', { requestId }), 'outcome_unknown', { requestId })
     isProblem(t, await post(app, lockPath('a', 'release'), { token: 1 }), 'outcome_unknown', { requestId: undefined })

@@ -296,6 +296,15 @@ t.test('a command that every leader refused as overloaded is answered so', async
   t.equal(bench.submitted.length, 1)
 })
 
+t.test('a command that the leader refused for want of disk space is answered so, and not tried again', async (t) => {
+  const bench = new Bench()
+  bench.begin()
+  bench.leave()
+  bench.learn({ kind: 'notDone', reason: 'diskLow' })
+  t.same(bench.answers, ['diskLow'])
+  t.equal(bench.submitted.length, 1)
+})
+
 t.test(
   'H15 an acquire that came too late was not done: it is submitted anew, and answered noLeader after 3 s',
   async (t) => {

@@ -138,7 +138,7 @@ class Bench {
   /** A command of n2 arrives. */
   takeIn(): void {
     const bytes = encodeCommand({ origin: { node: n2, run: asRun(1), number: ++this.#lastNumber }, command: release })
-    this.#intake.take(n2, { sending: 1, commands: [bytes] }, { ordinary: 1e9, exempt: 1e9 })
+    this.#intake.take(n2, { sending: 1, commands: [bytes] }, { ordinary: 1e9, exempt: 1e9, isDiskLow: false })
   }
 
   /** Which node, run and number was said to be lost, in this order. */

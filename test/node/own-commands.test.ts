@@ -147,6 +147,21 @@ t.test('H18 a command that was sent twice and refused once may have been done', 
 })
 
 t.test(
+  'H18 a command refused for want of disk space may still have been done, by a sending that was not',
+  async (t) => {
+    const bench = new Bench()
+    bench.submit()
+    bench.send()
+    bench.commands.routeChanged()
+    bench.send()
+    t.equal(bench.commands.refused(2, 'diskLow', [1]), true, 'it goes again, after a pause')
+    t.same(bench.fates, [[]])
+    bench.commands.refused(1, 'diskLow', [1])
+    t.same(bench.fates, [['not done: diskLow']])
+  },
+)
+
+t.test(
   'H18 a refused command that may be in a log is sent again, with all behind it, before anything new',
   async (t) => {
     const bench = new Bench()

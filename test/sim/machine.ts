@@ -45,6 +45,8 @@ export class Machine {
   isStopping = false
   /** A write was made to fail: the process may end because of it. */
   mayFailToWrite = false
+  /** Of its disk; from 1 on there is enough. */
+  freeBytes = 1e9
   /** When the process last read a frame of each peer, on its own clock. */
   readonly heardAt = new Map<NodeId, number>()
   /** Processes started so far. */
@@ -113,6 +115,10 @@ export class Machine {
           },
         },
         foundingStore: this.disk.openFounding(),
+        volume: {
+          freeBytes: (done: (error: Error | null, bytes: number) => void) =>
+            timeline.after(0.1, () => process.arrive(() => done(null, this.freeBytes))),
+        },
       }
       this.node = new HoldfastNode(setup, parts)
       this.node.start()

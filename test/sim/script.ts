@@ -10,7 +10,7 @@ import type { Granted, Result, SessionOpened } from '../../src/lockfsm/outcome.t
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Replica } from '../../src/node/replica.ts'
 import { factsOf } from './checks/reads.ts'
-import { markOf } from './frontend.ts'
+import { isDefinitelyNotDone, markOf } from './frontend.ts'
 import type { Exchange, Reply } from './frontend.ts'
 import type { Machine } from './machine.ts'
 import type { Scenario } from './scenario.ts'
@@ -179,7 +179,7 @@ export class Script {
   /** S4: what is said to an attempt is what the log said to it; what is said not to be done never will be. */
   #judgeAnswer(mark: string, reply: Reply): void {
     const { answers } = this.world.lockChecks
-    if (reply.kind === 'noLeader' || reply.kind === 'overloaded') answers.definitelyNotDone(mark, reply.kind)
+    if (isDefinitelyNotDone(reply)) answers.definitelyNotDone(mark, reply.kind)
     if (reply.kind !== 'outcome') return
     if (reply.atStop !== true || reply.result.kind !== 'stillWaiting') answers.answered(mark, reply.result)
   }

@@ -156,6 +156,7 @@ export class World {
           members: ids,
           httpUrl: `http://${self}`,
           limits: defaultLimits,
+          diskLowBytes: 1,
           raft: { ...raftOptions, appendBytesMax: this.scenario.appendBytesMax },
         },
         timeline: this.timeline,
