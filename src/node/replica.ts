@@ -7,15 +7,21 @@ import { unreachable } from '../assert.ts'
 import { decodePayload } from '../codec/command.ts'
 import type { ForwardRefused, Frame } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
-import type { ClusterTime, Index, NodeId, Run, Term } from '../ids.ts'
+import { asRun } from '../ids.ts'
+import type { ClusterId, ClusterTime, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
 import { apply } from '../lockfsm/apply.ts'
-import type { LockState } from '../lockfsm/state.ts'
-import type { RefuseTransfer, RoleChanged } from '../raft/effect.ts'
+import { attendance } from '../lockfsm/attendance.ts'
+import { diskReplaced, runOf } from '../lockfsm/runs.ts'
+import type { Limits, LockState } from '../lockfsm/state.ts'
+import type { RoleChanged } from '../raft/effect.ts'
 import type { Entry } from '../raft/entry.ts'
+import { incarnationsAt, isCounted } from '../raft/members.ts'
 import { roomForProposals } from '../raft/propose.ts'
 import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
+import type { StateStore } from '../storage/state-store.ts'
+import { Administration } from './administration.ts'
 import { refusalOf } from './admission.ts'
 import { Calls } from './calls.ts'
 import type { CallRequest } from './calls.ts'
@@ -47,14 +53,26 @@ const stopTransferMs = 1500
 
 export interface ReplicaParts {
   readonly self: NodeId
-  readonly run: Run
+  /** How often the process was started with this disk. */
+  readonly starts: number
+  readonly incarnation: Incarnation
+  readonly clusterId: ClusterId
+  readonly limits: Limits
+  readonly keeping: KeepingOptions
   readonly host: Host
   readonly store: LogStore
   readonly disk: DiskWriter
   readonly peers: Peers
   readonly raft: RaftState
   readonly lock: LockState
+  readonly state: StateStore
+  /** Of the lock table as it was loaded. */
+  readonly digest: StateDigest
+  readonly witnesses: Witnesses
   readonly space: DiskSpace
+  /** Stores that this disk counts from now on, then calls `stored`. */
+  storeCounted(stored: () => void): void
+  failed(error: Error): void
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string }
@@ -64,13 +82,16 @@ export class Replica {
   readonly lock: LockState
   readonly calls: Calls
   readonly leading: Leading
+  readonly keeping: Keeping
   readonly #parts: ReplicaParts
   readonly #commands: OwnCommands
   readonly #renewals: Renewals
   readonly #withdrawals: Withdrawals
   readonly #intake: Intake
   readonly #reads: ReadRounds
-  readonly #transfers: Transfers
+  readonly #administration: Administration
+  /** Ours in commands; null until we have applied that this disk is the node's. */
+  #run: Run | null = null
   #leader: NodeId | null = null
   #term: Term | null = null
   #pausedUntil = -Infinity
@@ -89,7 +110,7 @@ export class Replica {
     const farAway = () => Math.floor(parts.host.random() * 2 ** 48)
     this.#commands = new OwnCommands({
       node: parts.self,
-      run: parts.run,
+      run: () => this.#run ?? asRun(0),
       clusterTime: () => this.clusterTime,
       lastSending: farAway(),
     })
@@ -98,15 +119,33 @@ export class Replica {
     this.#intake = new Intake((node, sending, reason, numbers) =>
       this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers }),
     )
+    this.keeping = new Keeping({
+      ...parts,
+      core: this.core,
+      members: parts.raft.members,
+      options: parts.keeping,
+      firstTransfer: farAway(),
+      leader: () => this.#leader,
+      send: (to, frame) => parts.peers.send(to, frame),
+      installed: (index) => this.#onInstalled(index),
+      wake,
+    })
     this.leading = new Leading({
       core: this.core,
+      marks: this.keeping.marks,
       intake: this.#intake,
       lock: parts.lock,
       commands: this.#commands,
       wake,
     })
     this.#reads = new ReadRounds(farAway(), (id) => this.core.step({ kind: 'read', id, now: this.core.raft.now }))
-    this.#transfers = new Transfers()
+    this.#administration = new Administration({
+      self: parts.self,
+      host: parts.host,
+      core: this.core,
+      leader: () => this.#leader,
+      send: (to, frame) => parts.peers.send(to, frame),
+    })
     this.calls = new Calls({
       now: () => parts.host.now(),
       submitterOf: (command) => (command.kind === 'renewSessions' ? this.#renewals : this.#commands),
@@ -116,12 +155,12 @@ export class Replica {
       lock: parts.lock,
       calls: this.calls,
       reads: this.#reads,
-      transfers: this.#transfers,
+      administration: this.#administration,
       withdrawals: this.#withdrawals,
       commands: this.#commands,
       appliedIndex: () => this.#appliedIndex,
     })
-    this.#announceRun()
+    this.#learnRun()
   }
 
   // ---- what clients ask
@@ -164,18 +203,14 @@ export class Replica {
 
   /** Hands leadership over; any node may be asked. */
   transfer(call: TransferCall): void {
-    const { to } = call
-    if (this.#stopping) return call.done('noLeader')
-    if (to !== null && !this.core.raft.members.includes(to)) return call.done('unknownMember')
-    if (to !== null && to === this.#leader) return call.done('done')
-    this.#transfers.add(call, this.#leader, this.#parts.host.now() + transferWaitMs)
-    if (this.#leader !== null) this.#askToHandOver(this.#leader, to)
+    if (this.#stopping) call.done('noLeader')
+    else this.#administration.transfer(call)
   }
 
-  #askToHandOver(leader: NodeId, to: NodeId | null): void {
-    const { self, peers } = this.#parts
-    if (leader === self) this.core.receive({ kind: 'transferLeadership', to })
-    else peers.send(leader, { kind: 'transferRequest', to })
+  /** Has a member be who has another disk; any node may be asked. */
+  replace(call: ReplaceCall): void {
+    if (this.#stopping) call.done('noLeader')
+    else this.#administration.replace(call)
   }
 
   get leader(): NodeId | null {
@@ -187,6 +222,8 @@ export class Replica {
     const { raft } = this.core
     const { role } = raft
     if (this.#stopping) return { ready: false, reason: 'stopping' }
+    if (!raft.canServe) return { ready: false, reason: 'waiting for a snapshot' }
+    if (this.#run === null || !isCounted(raft)) return { ready: false, reason: 'not yet counted as a member' }
     if (this.#leader === null) return { ready: false, reason: 'no leader' }
     const committed = role.kind === 'follower' ? role.leaderCommit : raft.commitIndex
     if (role.kind === 'leader' && raft.appliedIndex < role.termStart) return { ready: false, reason: 'taking over' }
@@ -199,15 +236,28 @@ export class Replica {
   /** A frame of a peer. Throws FormatError when it makes no sense. */
   receive(from: NodeId, frame: Frame): void {
     switch (frame.kind) {
-      case 'raft':
-        return this.core.receive({ kind: 'message', from, as: frame.as, message: frame.message })
+      case 'raft': {
+        const { as, message } = frame
+        if (message.kind === 'appendAccepted') {
+          this.#parts.witnesses.acknowledged(from, message.term, message.matchIndex)
+        }
+        return this.core.receive({ kind: 'message', from, as, message })
+      }
       case 'forward':
         return this.#takeIn(from, frame)
       case 'forwardRefused':
         return this.#onRefused(frame)
       case 'transferRequest':
-        if (this.#leader === this.#parts.self) this.core.receive({ kind: 'transferLeadership', to: frame.to })
-        return
+      case 'replaceRequest':
+      case 'replaceRefused':
+        return this.#administration.receive(from, frame)
+      case 'digest':
+      case 'snapshotOffer':
+      case 'snapshotChunk':
+      case 'snapshotEnd':
+      case 'snapshotReply':
+      case 'snapshotWanted':
+        return this.keeping.receive(from, frame)
       case 'hello':
       case 'welcome':
       case 'rejected':
@@ -220,6 +270,7 @@ export class Replica {
 
   connected(peer: NodeId, restarted: boolean): void {
     this.core.receive({ kind: 'peerConnected', peer, restarted })
+    this.keeping.connected(peer)
     if (peer === this.#leader) this.#routeChanged()
   }
 
@@ -238,7 +289,8 @@ export class Replica {
     if (this.#leader !== null) this.#reads.flush(now)
     this.core.step({ kind: 'tick', now })
     this.#reads.expire(now)
-    this.#transfers.expire(now)
+    this.#administration.expire(now)
+    this.keeping.turn(now)
     this.core.disk.start()
     this.#leaving.turn(now)
   }
@@ -266,8 +318,7 @@ export class Replica {
       this.#wake()
     }
     if (this.#leader !== this.#parts.self || this.core.raft.members.length === 1) return leave()
-    this.#transfers.add({ to: null, done: leave }, this.#leader, this.#parts.host.now() + stopTransferMs)
-    this.core.receive({ kind: 'transferLeadership', to: null })
+    this.#administration.handOver(stopTransferMs, leave)
   }
 
   #sendCommands(now: number): void {
@@ -285,7 +336,8 @@ export class Replica {
   /** Whether commands can be sent: a leader is known, and is ourselves or at the other end of a link. */
   #hasRoute(): boolean {
     const leader = this.#leader
-    return leader !== null && (leader === this.#parts.self || this.#parts.peers.isConnected(leader))
+    if (leader === null || this.#run === null || !isCounted(this.core.raft)) return false
+    return leader === this.#parts.self || this.#parts.peers.isConnected(leader)
   }
 
   #takeIn(node: NodeId, { sending, commands }: Sending): void {
@@ -311,19 +363,41 @@ export class Replica {
   }
 
   #applyEntries(entries: readonly Entry[]): void {
-    const { self, run } = this.#parts
+    const { self } = this.#parts
     /** By other nodes, whose clients wait for what was applied here: up to which index. */
     const awaited = new Map<NodeId, Index>()
-    for (const { index, time, payload } of entries) {
-      const outcomes = apply(this.lock, { time, commands: decodePayload(payload) })
-      this.#appliedIndex = index
-      for (const outcome of outcomes) {
+    for (const entry of entries) {
+      const { index, note } = entry
+      for (const outcome of apply(this.lock, { time: entry.time, commands: this.#commandsOf(entry) })) {
         if (outcome.to.node !== self) awaited.set(outcome.to.node, index)
-        else if (outcome.to.run === run) this.#commands.applied(outcome, index)
+        else if (outcome.to.run === this.#run) this.#commands.applied(outcome, index)
       }
+      this.#appliedIndex = index
+      this.keeping.applied(entry)
+      if (note?.kind === 'memberReplaced') this.#administration.replaced(note.member, note.incarnation)
     }
+    this.#learnRun()
     if (this.#leader === self) this.#announceCommits(awaited)
     this.#reads.applied(this.#appliedIndex)
+  }
+
+  #commandsOf({ payload, note }: Entry): readonly NumberedCommand[] {
+    return note?.kind === 'memberReplaced' ? [diskReplaced(this.lock, note.member)] : decodePayload(payload)
+  }
+
+  /** The lock table is that of a snapshot now: nothing is concluded from numbers that it jumped over (H19). */
+  #onInstalled(index: Index): void {
+    const { self: node } = this.#parts
+    const run = this.#run
+    this.#appliedIndex = index
+    const known = this.lock.runs.get(node)
+    if (run !== null && known?.run === run) {
+      this.#commands.installed(known.number, index, (command, number) =>
+        bringsWork(command) ? attendance(this.lock, { node, run, number }, command) : null,
+      )
+    }
+    this.#learnRun()
+    this.#reads.applied(index)
   }
 
   #announceCommits(awaited: ReadonlyMap<NodeId, Index>): void {
@@ -343,20 +417,22 @@ export class Replica {
     this.#routeChanged()
     if (changed && leader !== null) {
       this.#parts.host.report({ level: 'info', message: `${leader} leads term ${term}` })
-      for (const to of this.#transfers.leaderChanged(leader)) this.#askToHandOver(leader, to)
+      this.#administration.leaderChanged(leader)
     }
-  }
-
-  #onTransferRefused(reason: RefuseTransfer['reason']): void {
-    this.#parts.host.report({ level: 'info', message: `transfer of leadership: ${reason}` })
-    // When we do not lead any more, whoever leads now is asked or has settled it.
-    if (reason !== 'notLeader') this.#transfers.refused()
   }
 
   #routeChanged(): void {
     this.#pausedUntil = -Infinity
     this.#commands.routeChanged()
     this.#reads.refused(null)
+  }
+
+  /** Runs stand in a range of their own for each disk of a node (H24): which one ours has is known when its turn is applied. */
+  #learnRun(): void {
+    const { self, starts, incarnation } = this.#parts
+    if (this.#run !== null || incarnationsAt(this.core.raft, this.#appliedIndex).get(self) !== incarnation) return
+    this.#run = runOf(this.lock, self, starts)
+    this.#announceRun()
   }
 
   /** First command of this run: nobody answers for the attempts of earlier ones any more. */
