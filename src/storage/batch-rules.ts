@@ -38,7 +38,7 @@ export function assertInstalls(mark: Installing | null, { start }: Installed, st
     mark?.index === start.index && mark.term === start.term && mark.generation === start.generation,
     `an install at ${start.index} without its mark`,
   )
-  assert(start.index > startedAt, `an install at ${start.index} in a log that begins behind ${startedAt}`)
+  assert(start.index >= startedAt, `an install at ${start.index} in a log that begins behind ${startedAt}`)
 }
 
 /** A log that holds the entry that a snapshot ends with holds all that the snapshot contains (§5.3). */
