@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { AssertionFailure } from '../../src/assert.ts'
 import { asNodeId } from '../../src/ids.ts'
-import { NewerFormatError } from '../../src/storage/damage.ts'
+import { FormatVersionError } from '../../src/storage/damage.ts'
 import { formatChecked } from '../../src/storage/checked-json.ts'
 import { FoundingFile, type FoundingRecord, type FoundingStore } from '../../src/storage/founding-store.ts'
 import { DamagedError } from '../../src/storage/log-store.ts'
@@ -99,5 +99,5 @@ t.test('an intact file that is no founding record is damage, one of a later vers
     t.throws(() => new FoundingFile(path).read(), DamagedError, JSON.stringify(fields))
   }
   writeFileSync(path, formatChecked({ version: 2, ...record }))
-  t.throws(() => new FoundingFile(path).read(), NewerFormatError)
+  t.throws(() => new FoundingFile(path).read(), FormatVersionError)
 })
