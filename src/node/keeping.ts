@@ -6,9 +6,10 @@ import type { SnapshotFrame } from '../codec/snapshot-frame.ts'
 import { unreachable } from '../assert.ts'
 import { asNodeId } from '../ids.ts'
 import type { ClusterId, Index, NodeId } from '../ids.ts'
+import { changedCount } from '../lockfsm/cut.ts'
 import { replaceState } from '../lockfsm/state.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
-import type { IgnoreSnapshot, InstallSnapshot } from '../raft/effect.ts'
+import type { InstallSnapshot } from '../raft/effect.ts'
 import type { Entry } from '../raft/entry.ts'
 import { incarnationsAt } from '../raft/members.ts'
 import type { LogStore } from '../storage/log-store.ts'
@@ -20,8 +21,10 @@ import { Digests } from './digests.ts'
 import type { Divergence } from './digests.ts'
 import type { Host } from './host.ts'
 import { LoadingState } from './loading-state.ts'
-import { LogKeeping } from './log-keeping.ts'
+import { defaultLogKeeping, LogKeeping } from './log-keeping.ts'
 import type { LogKeepingOptions } from './log-keeping.ts'
+import { defaultMarks, Marks } from './marks.ts'
+import type { MarkOptions } from './marks.ts'
 import { SnapshotReceiver } from './snapshot-receiver.ts'
 import type { Received } from './snapshot-receiver.ts'
 import { SnapshotSender } from './snapshot-sender.ts'
@@ -30,12 +33,16 @@ import type { StateDigest } from './state-digest.ts'
 /** A node whose state is damaged asks for a snapshot so often. */
 const askAgainMs = 2000
 
+export interface KeepingOptions extends MarkOptions, LogKeepingOptions {}
+
+export const defaultKeeping: KeepingOptions = { ...defaultLogKeeping, ...defaultMarks }
+
 export interface KeepingParts {
   readonly self: NodeId
   readonly members: readonly NodeId[]
   readonly clusterId: ClusterId
   readonly limits: Limits
-  readonly options: LogKeepingOptions
+  readonly options: KeepingOptions
   readonly host: Host
   readonly core: Core
   readonly store: LogStore
@@ -56,6 +63,7 @@ export interface KeepingParts {
 
 export class Keeping {
   readonly checkpoints: Checkpoints
+  readonly marks: Marks
   readonly digests: Digests
   readonly sender: SnapshotSender
   readonly receiver: SnapshotReceiver
@@ -70,6 +78,7 @@ export class Keeping {
     this.#parts = parts
     const { host, store, state, lock, clusterId, core } = parts
     const failed = (error: Error): void => parts.failed(error)
+    this.marks = new Marks(parts.options, () => changedCount(lock))
     this.#log = new LogKeeping(parts.options, core.raft.log.start.index)
     this.digests = new Digests(parts.self, parts.members.length)
     this.checkpoints = new Checkpoints(
@@ -111,10 +120,11 @@ export class Keeping {
   }
 
   /** The entry has just been applied, and none behind it. */
-  applied({ index, term, time, note }: Entry): void {
-    if (note?.kind === 'checkpoint') {
-      this.checkpoints.marked({ index, term, time }, incarnationsAt(this.#parts.core.raft, index))
-    }
+  applied(entry: Entry): void {
+    const { index, term, time, note } = entry
+    this.marks.applied(entry)
+    if (note?.kind !== 'checkpoint') return
+    this.checkpoints.marked({ index, term, time }, incarnationsAt(this.#parts.core.raft, index))
   }
 
   /** A frame of a peer about snapshots or digests. */
@@ -168,7 +178,8 @@ export class Keeping {
     this.#parts.core.receive({ kind: 'snapshotReceived', snapshot: { index, term, time, incarnations }, senderTerm })
   }
 
-  ignore(_effect: IgnoreSnapshot): void {
+  /** The core does not need what was received any more. */
+  ignore(): void {
     this.#received = null
     this.receiver.decided(false)
   }

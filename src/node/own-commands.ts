@@ -86,7 +86,8 @@ interface OwnCommand extends Submitted {
 
 export interface OwnCommandsParts {
   readonly node: NodeId
-  readonly run: Run
+  /** Known before the first command is sent. */
+  run(): Run
   /** What this node has applied now. */
   clusterTime(): ClusterTime
   /**
@@ -245,7 +246,8 @@ export class OwnCommands implements Submitter {
   }
 
   #putUnsent(ready: boolean, sending: OpenSending): void {
-    const { node, run } = this.#parts
+    const { node } = this.#parts
+    const run = this.#parts.run()
     const takenInAt = this.#parts.clusterTime()
     for (const command of this.#unsent) {
       if (this.#bytesOnRoute >= windowBytes) break

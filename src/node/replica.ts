@@ -5,18 +5,18 @@
 // A call's way: `call` -> own-commands (numbered) -> the leader's intake -> an entry -> apply here -> the call's answer.
 import { unreachable } from '../assert.ts'
 import { decodePayload } from '../codec/command.ts'
-import type { ForwardRefused, Frame } from '../codec/frame.ts'
+import type { Frame } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
 import { asRun } from '../ids.ts'
 import type { ClusterId, ClusterTime, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
 import { apply } from '../lockfsm/apply.ts'
 import { attendance } from '../lockfsm/attendance.ts'
 import { diskReplaced, runOf } from '../lockfsm/runs.ts'
+import type { NumberedCommand } from '../lockfsm/command.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import type { RoleChanged } from '../raft/effect.ts'
 import type { Entry } from '../raft/entry.ts'
 import { incarnationsAt, isCounted } from '../raft/members.ts'
-import { roomForProposals } from '../raft/propose.ts'
 import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
@@ -29,25 +29,24 @@ import { Core } from './core.ts'
 import type { DiskSpace } from './disk-space.ts'
 import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
-import { Intake } from './intake.ts'
+import { Forwarding } from './forwarding.ts'
+import { Keeping } from './keeping.ts'
+import type { KeepingOptions } from './keeping.ts'
 import { Leading } from './leading.ts'
 import { Leaving } from './leaving.ts'
-import { inParts, OwnCommands } from './own-commands.ts'
-import type { Sending } from './own-commands.ts'
+import { OwnCommands } from './own-commands.ts'
 import type { Peers } from './peers.ts'
 import { ReadRounds } from './read-rounds.ts'
 import type { ReadRequest } from './read-rounds.ts'
 import { Renewals } from './renewals.ts'
-import { transferWaitMs, Transfers } from './transfers.ts'
+import type { ReplaceCall } from './replacements.ts'
+import type { StateDigest } from './state-digest.ts'
 import type { TransferCall } from './transfers.ts'
 import { Withdrawals } from './withdrawals.ts'
+import type { Witnesses } from './witnesses.ts'
 
-/** After a leader refused us we ask again so much later, unless we hear of another. */
-const refusedPauseMs = { notLeader: 25, overloaded: 50, diskLow: 50 }
 /** A node that is further behind than this is not ready. */
 const entriesBehindMax = 1000
-/** For what is refused at once. */
-const endlessRoom = { ordinary: Infinity, exempt: Infinity, isDiskLow: false }
 /** An orderly stop waits so long for another leader. */
 const stopTransferMs = 1500
 
@@ -87,14 +86,13 @@ export class Replica {
   readonly #commands: OwnCommands
   readonly #renewals: Renewals
   readonly #withdrawals: Withdrawals
-  readonly #intake: Intake
+  readonly #forwarding: Forwarding
   readonly #reads: ReadRounds
   readonly #administration: Administration
   /** Ours in commands; null until we have applied that this disk is the node's. */
   #run: Run | null = null
   #leader: NodeId | null = null
   #term: Term | null = null
-  #pausedUntil = -Infinity
   #wake: () => void
   #stopping = false
   readonly #leaving: Leaving
@@ -116,9 +114,17 @@ export class Replica {
     })
     this.#renewals = new Renewals(this.#commands)
     this.#withdrawals = new Withdrawals(this.#commands, ({ number }) => this.#commands.forget(number))
-    this.#intake = new Intake((node, sending, reason, numbers) =>
-      this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers }),
-    )
+    this.#forwarding = new Forwarding({
+      ...parts,
+      core: this.core,
+      commands: this.#commands,
+      renewals: this.#renewals,
+      withdrawals: this.#withdrawals,
+      leader: () => this.#leader,
+      counts: () => this.#run !== null && isCounted(this.core.raft),
+      isReady: () => this.readiness().ready,
+      wake,
+    })
     this.keeping = new Keeping({
       ...parts,
       core: this.core,
@@ -133,7 +139,7 @@ export class Replica {
     this.leading = new Leading({
       core: this.core,
       marks: this.keeping.marks,
-      intake: this.#intake,
+      intake: this.#forwarding.intake,
       lock: parts.lock,
       commands: this.#commands,
       wake,
@@ -244,9 +250,8 @@ export class Replica {
         return this.core.receive({ kind: 'message', from, as, message })
       }
       case 'forward':
-        return this.#takeIn(from, frame)
       case 'forwardRefused':
-        return this.#onRefused(frame)
+        return this.#forwarding.receive(from, frame)
       case 'transferRequest':
       case 'replaceRequest':
       case 'replaceRefused':
@@ -284,7 +289,7 @@ export class Replica {
     this.core.drain(now)
     // Before anything is sent: what has waited here for too long must not leave as if it were new (H15).
     this.calls.expire(now)
-    this.#sendCommands(now)
+    this.#forwarding.turn(now)
     this.leading.turn(now)
     if (this.#leader !== null) this.#reads.flush(now)
     this.core.step({ kind: 'tick', now })
@@ -303,8 +308,7 @@ export class Replica {
   /** When the next turn is due if nothing arrives. */
   wakeAt(now: number): number {
     // The core wants a tick every 50 ms, or time would be lost (DESIGN 4).
-    const renewals = this.#hasRoute() ? Math.max(this.#renewals.wakeAt, this.#pausedUntil) : Infinity
-    return Math.min(now + 50, wakeAt(this.core.raft), this.leading.wakeAt(now), renewals)
+    return Math.min(now + 50, wakeAt(this.core.raft), this.leading.wakeAt(now), this.#forwarding.wakeAt())
   }
 
   /** Orderly stop: hands leadership over when we lead, answers what waits (leaving.ts), then calls `stopped`. */
@@ -319,47 +323,6 @@ export class Replica {
     }
     if (this.#leader !== this.#parts.self || this.core.raft.members.length === 1) return leave()
     this.#administration.handOver(stopTransferMs, leave)
-  }
-
-  #sendCommands(now: number): void {
-    const { self, peers } = this.#parts
-    const leader = this.#leader
-    if (leader === null || !this.#hasRoute() || now < this.#pausedUntil) return
-    this.#renewals.flush(now)
-    this.#withdrawals.flush()
-    const next = this.#commands.nextSending(this.readiness().ready)
-    if (next === null) return
-    if (leader === self) return this.#takeIn(self, next)
-    for (const part of inParts(next)) peers.send(leader, { kind: 'forward', ...part })
-  }
-
-  /** Whether commands can be sent: a leader is known, and is ourselves or at the other end of a link. */
-  #hasRoute(): boolean {
-    const leader = this.#leader
-    if (leader === null || this.#run === null || !isCounted(this.core.raft)) return false
-    return leader === this.#parts.self || this.#parts.peers.isConnected(leader)
-  }
-
-  #takeIn(node: NodeId, { sending, commands }: Sending): void {
-    const { raft } = this.core
-    const leads = raft.role.kind === 'leader'
-    const [ordinary, exempt] = [roomForProposals(raft, false), roomForProposals(raft, true)]
-    const { isLow: isDiskLow } = this.#parts.space
-    // Who does not lead refuses at once, and nothing else, so that the sender knows this copy is in no log.
-    this.#intake.take(node, { sending, commands }, leads ? { ordinary, exempt, isDiskLow } : endlessRoom)
-    if (!leads) this.#intake.refuseAll()
-    this.#wake()
-  }
-
-  #refuse(node: NodeId, refusal: ForwardRefused): void {
-    if (node === this.#parts.self) this.#onRefused(refusal)
-    else this.#parts.peers.send(node, refusal)
-  }
-
-  #onRefused({ sending, reason, numbers }: ForwardRefused): void {
-    const shouldWait = this.#commands.refused(sending, reason, numbers)
-    if (shouldWait) this.#pausedUntil = this.#parts.host.now() + refusedPauseMs[reason]
-    this.#wake()
   }
 
   #applyEntries(entries: readonly Entry[]): void {
@@ -393,7 +356,7 @@ export class Replica {
     const known = this.lock.runs.get(node)
     if (run !== null && known?.run === run) {
       this.#commands.installed(known.number, index, (command, number) =>
-        bringsWork(command) ? attendance(this.lock, { node, run, number }, command) : null,
+        command.kind === 'acquire' || command.kind === 'openSession' ? attendance(this.lock, { node, run, number }, command) : null,
       )
     }
     this.#learnRun()
@@ -411,7 +374,7 @@ export class Replica {
     this.#leader = leader
     this.#term = term
     if (leader !== this.#parts.self) {
-      this.#intake.refuseAll()
+      this.#forwarding.intake.refuseAll()
       this.leading.ended()
     }
     this.#routeChanged()
@@ -422,8 +385,7 @@ export class Replica {
   }
 
   #routeChanged(): void {
-    this.#pausedUntil = -Infinity
-    this.#commands.routeChanged()
+    this.#forwarding.routeChanged()
     this.#reads.refused(null)
   }
 
@@ -457,7 +419,12 @@ export class Replica {
         apply: (entries) => this.#applyEntries(entries),
         readReady: (id, index) => this.#reads.answered(id, index, this.#appliedIndex),
         readRefused: (id) => this.#reads.refused(id),
-        transferRefused: (reason) => this.#onTransferRefused(reason),
+        transferRefused: (reason) => this.#administration.transferRefused(reason),
+        replacementRefused: (refusal) => this.#administration.replacementRefused(refusal),
+        sendSnapshot: (to) => this.keeping.sender.begin(to),
+        installSnapshot: (effect) => this.keeping.install(effect),
+        ignoreSnapshot: () => this.keeping.ignore(),
+        storeCounted: () => this.#parts.storeCounted(() => this.core.receive({ kind: 'countedStored' })),
         roleChanged: (change) => this.#onRoleChanged(change),
         wake: () => this.#wake(),
       },
