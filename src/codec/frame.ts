@@ -31,6 +31,8 @@ export interface FoundingView {
   readonly members: string
   /** The limits it was configured with; those of the first member become the cluster's. */
   readonly limits: Readonly<Record<string, number>>
+  /** Names the backup that it was started with, or founded from; null without one. */
+  readonly backup: string | null
   /** The founding record it has stored; null before. */
   readonly clusterId: ClusterId | null
   /** Whether it knows that every member has stored it. */
@@ -60,6 +62,7 @@ export type RejectReason =
   | 'wrong_address'
   | 'not_a_member'
   | 'other_members'
+  | 'other_backup'
   | 'foreign_cluster'
   | 'stranger'
   | 'old_run'
@@ -123,6 +126,7 @@ const rejectReasons: readonly RejectReason[] = [
   'wrong_address',
   'not_a_member',
   'other_members',
+  'other_backup',
   'foreign_cluster',
   'stranger',
   'old_run',
@@ -198,7 +202,18 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
 
 function introductionRow({ version, node, incarnation, run, httpUrl, founding }: Introduction): readonly unknown[] {
   const limits = Object.entries(founding.limits)
-  return [version, node, incarnation, run, httpUrl, founding.members, limits, founding.clusterId, founding.founded]
+  return [
+    version,
+    node,
+    incarnation,
+    run,
+    httpUrl,
+    founding.members,
+    limits,
+    founding.backup,
+    founding.clusterId,
+    founding.founded,
+  ]
 }
 
 function takeIntroduction(reader: Reader): Introduction {
@@ -211,7 +226,8 @@ function takeIntroduction(reader: Reader): Introduction {
   const httpUrl = reader.text(1000)
   const members = reader.text(1000)
   const limits = Object.fromEntries(reader.rows(100).map((row) => [row.text(64), row.count()]))
-  const founding = { members, limits, clusterId: takeClusterId(reader), founded: reader.flag() }
+  const backup = reader.textOrNull(64)
+  const founding = { members, limits, backup, clusterId: takeClusterId(reader), founded: reader.flag() }
   reader.end()
   return { version, node, incarnation, run, httpUrl, founding }
 }

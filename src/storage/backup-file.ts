@@ -9,6 +9,7 @@ import { FormatError } from '../codec/packr.ts'
 import { asClusterTime, asDigest, asIndex, asTerm } from '../ids.ts'
 import type { Entry } from '../raft/entry.ts'
 import {
+  BackupError,
   backupHashBytes,
   backupTitle,
   backupTitleBytes,
@@ -17,28 +18,12 @@ import {
   blockLengthBytes,
   decodeBlock,
 } from './backup-format.ts'
-import type { BackupBlock, BackupEnd, BackupHeader } from './backup-format.ts'
+import type { BackupBlock, BackupEnd, BackupHeader, BackupPart } from './backup-format.ts'
 import { chainStart } from './log-record.ts'
 import { DamagedError } from './log-store.ts'
 import { followEntry } from './read-log.ts'
 import type { Tip } from './read-log.ts'
 import type { RecordBytes } from './state-store.ts'
-
-/** The file cannot be restored from. Nothing was written. */
-export class BackupError extends Error {
-  override readonly name = 'BackupError'
-  readonly code = 'backup_damaged'
-
-  constructor(path: string, found: string, cause?: unknown) {
-    super(`${path} cannot be restored: ${found}`, cause === undefined ? {} : { cause })
-  }
-}
-
-/** What a backup holds, in this order. */
-export type BackupPart =
-  | BackupHeader
-  | { readonly kind: 'records'; readonly records: readonly RecordBytes[] }
-  | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
 
 const readBytes = 256 * 1024
 

@@ -56,6 +56,22 @@ export interface BackupEnd {
 
 export type BackupBlock = BackupHeader | BackupRecords | BackupEntries | BackupEnd
 
+/** The file cannot be restored from. Nothing was written. */
+export class BackupError extends Error {
+  override readonly name = 'BackupError'
+  readonly code = 'backup_damaged'
+
+  constructor(path: string, found: string, cause?: unknown) {
+    super(`${path} cannot be restored: ${found}`, cause === undefined ? {} : { cause })
+  }
+}
+
+/** What a backup holds, in this order. */
+export type BackupPart =
+  | BackupHeader
+  | { readonly kind: 'records'; readonly records: readonly RecordBytes[] }
+  | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
+
 const tags = { header: 1, records: 2, entries: 3, end: 4 } as const
 const listMax = 1_000_000
 

@@ -134,6 +134,7 @@ const reasons: readonly RejectReason[] = [
   'wrong_address',
   'not_a_member',
   'other_members',
+  'other_backup',
   'foreign_cluster',
   'stranger',
   'old_run',
@@ -148,6 +149,7 @@ const introduction: fc.Arbitrary<Introduction> = fc.record({
   founding: fc.record({
     members: fc.constantFrom('n1', 'n1,n2,n3'),
     limits: fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), count, { maxKeys: 10 }),
+    backup: orNull(fc.stringMatching(/^[0-9a-f]{64}$/)),
     clusterId: orNull(clusterId),
     founded: fc.boolean(),
   }),

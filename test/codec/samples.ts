@@ -97,6 +97,7 @@ const from: Introduction = {
   founding: {
     members: 'n1,n2,n3',
     limits: { sessionsMax: 1_000_000 },
+    backup: null,
     clusterId: asClusterId('fedcba98'),
     founded: true,
   },
