@@ -19,7 +19,7 @@ import { createProcessHost, createVolume } from './node/process-host.ts'
 import { createTcpWire } from './node/tcp.ts'
 import type { TcpWire } from './node/tcp.ts'
 import { defaultRaftOptions } from './raft/state.ts'
-import { LockedError, NewerFormatError } from './storage/damage.ts'
+import { FormatVersionError, LockedError } from './storage/damage.ts'
 import { FoundingFile } from './storage/founding-store.ts'
 import { openLevelLogStore } from './storage/level-log-store.ts'
 import { DamagedError } from './storage/log-store.ts'
@@ -128,7 +128,7 @@ function endBecause(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (error instanceof ConfigError) end('config', `${error.message}. --help lists all flags`)
   if (error instanceof LockedError) end('locked', error.message)
-  if (error instanceof NewerFormatError) end('newer_format', error.message)
+  if (error instanceof FormatVersionError) end(error.code, error.message)
   if (error instanceof DamagedError) end('damaged', error.message)
   if (code === 'EADDRINUSE')
     end('address_in_use', `${textOf(error)}. Stop who listens there, or give this node another address`)

@@ -7,7 +7,7 @@ import { assert } from '../assert.ts'
 import { asSequence, asToken } from '../ids.ts'
 import type { ClusterId, Incarnation, NodeId, Sequence, Token } from '../ids.ts'
 import { formatChecked, isCount, isObject, parseChecked, toClusterId, toIncarnation, toNodeId } from './checked-json.ts'
-import { damaged, judgeFileError, NewerFormatError } from './damage.ts'
+import { damaged, FormatVersionError, judgeFileError } from './damage.ts'
 import { makeFolder, writeDurably } from './durable-file.ts'
 
 export interface FoundingMember {
@@ -62,7 +62,8 @@ export class FoundingFile implements FoundingStore {
     }
     const fields = parseChecked(text)
     if (fields === null) throw damaged(this.#path, 'its checksum is wrong')
-    if (fields['version'] !== version) throw new NewerFormatError(this.#path, 'this file')
+    const found = fields['version']
+    if (found !== version) throw new FormatVersionError(this.#path, 'this file', { found, known: version })
     const clusterId = toClusterId(fields['clusterId'])
     const members = toMembers(fields['members'])
     const limits = toLimits(fields['limits'])

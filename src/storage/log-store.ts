@@ -120,4 +120,11 @@ export interface LogStore {
 export class DamagedError extends Error {
   override readonly name: string = 'DamagedError'
   readonly code = 'damaged'
+  /** What was found and where, without the advice. */
+  readonly finding: string
+
+  constructor({ finding, advice }: { finding: string; advice: string }, options?: ErrorOptions) {
+    super(`${finding}. ${advice}`, options)
+    this.finding = finding
+  }
 }

@@ -35,24 +35,37 @@ export interface RecordBytes {
   readonly value: Uint8Array
 }
 
+/** What the store must know of records to which it is blind otherwise. Both are in codec/record.ts. */
+export interface RecordRules {
+  /** Its part of the digest, which is the sum of all modulo 2^48. */
+  hashRecord(record: RecordBytes): number
+  /** The keys of the records that are void when this is the oldest bucket. */
+  voidKeys(oldestBucket: number): readonly KeyRange[]
+}
+
+export interface KeyRange {
+  readonly gte: Uint8Array
+  readonly lt: Uint8Array
+}
+
 /** `mismatch`: what was sent is not what the checkpoint says. Nobody's disk is damaged. */
 export type InstallVerdict = 'sound' | 'mismatch'
 
 export interface StateStore {
   /** Of the generation that is current: as found when it was opened, and after every checkpoint and flip. */
   readonly stored: StoredState
-  /** Bytes of the records last written, about: what a checkpoint adds to the disk. */
-  readonly bytesWritten: number
+  /** Above every generation that was ever begun on this disk: of the next install. */
+  readonly nextGeneration: number
   /**
    * Reads all records of the current generation, in chunks of a few milliseconds, each in a turn of its own. Damage, and
-   * a wrong count, is a DamagedStateError. Void records are left out. Before the first `begin` only.
+   * a wrong count, is a DamagedStateError. Void records are left out.
    */
   load(take: (records: readonly RecordBytes[]) => void, done: (error: Error | null) => void): void
   /** Gathers one checkpoint; one at a time. Nothing is on the disk before `commit`. */
   begin(): CheckpointWriter
   /** The records of the last checkpoint as they are now, however many are written meanwhile. null when there is none. */
   openView(): StateView | null
-  /** Takes the records of another node under a generation of their own, which must be above the current; one at a time. */
+  /** Takes the records of another node under a generation of their own, `nextGeneration`; one at a time. */
   install(generation: number): StateInstall
   /** Waits for the write in flight, then frees the folder. What was not committed or flipped is gone. */
   close(): Promise<void>

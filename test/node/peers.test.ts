@@ -12,7 +12,7 @@ const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const news: Frame = { kind: 'foundingNews', clusterId: null, founded: false }
 
 function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduction {
-  const founding = { members: 'n1,n2,n3', limits: {}, clusterId: asClusterId('c'), founded: true }
+  const founding = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId: asClusterId('c'), founded: true }
   return {
     version: 1,
     node,

@@ -1,9 +1,9 @@
 // Small logs for the tests of storage: entries, batches, and the ports' callbacks as promises.
 import type { Test } from 'tap'
 import { asClusterId, asClusterTime, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
-import type { Entry, HardState } from '../../src/raft/entry.ts'
+import type { Entry, EntryNote, HardState } from '../../src/raft/entry.ts'
 import type { FoundingRecord, FoundingStore } from '../../src/storage/founding-store.ts'
-import type { LogBatch, LogMeta, LogStore } from '../../src/storage/log-store.ts'
+import type { LogBatch, LogMeta, LogStore, PeerWitness } from '../../src/storage/log-store.ts'
 
 export const someMeta: LogMeta = {
   node: asNodeId('n1'),
@@ -12,6 +12,24 @@ export const someMeta: LogMeta = {
   founded: false,
   counted: true,
 }
+
+export const somePeer: PeerWitness = {
+  node: asNodeId('n2'),
+  incarnation: asIncarnation('2'.repeat(32)),
+  run: asRun(3),
+  ackTerm: asTerm(4),
+  ackIndex: asIndex(5),
+  ackRun: asRun(3),
+}
+
+export const someReplacement: EntryNote = {
+  kind: 'memberReplaced',
+  member: asNodeId('n3'),
+  incarnation: asIncarnation('3'.repeat(32)),
+}
+
+/** The end of a log that nobody wrote here. */
+export const someTip = { index: asIndex(10), term: asTerm(2), time: asClusterTime(100), chain: 'ab'.repeat(16) }
 
 export function someEntry(fields: {
   index: number

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { AssertionFailure } from '../../src/assert.ts'
 import { asClusterId, asNodeId, asSequence, asToken } from '../../src/ids.ts'
-import { NewerFormatError } from '../../src/storage/damage.ts'
+import { FormatVersionError } from '../../src/storage/damage.ts'
 import { formatChecked } from '../../src/storage/checked-json.ts'
 import {
   FoundingFile,
@@ -124,5 +124,5 @@ t.test('an intact file that is no founding record is damage, one of a later vers
     t.throws(() => new FoundingFile(path).read(), DamagedError, JSON.stringify(fields))
   }
   writeFileSync(path, formatChecked({ version: 3, ...record }))
-  t.throws(() => new FoundingFile(path).read(), NewerFormatError)
+  t.throws(() => new FoundingFile(path).read(), FormatVersionError)
 })
