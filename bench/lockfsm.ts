@@ -6,7 +6,7 @@
 import { apply } from '../src/lockfsm/apply.ts'
 import type { Command, NumberedCommand } from '../src/lockfsm/command.ts'
 import type { Outcome } from '../src/lockfsm/outcome.ts'
-import { fromRecords } from '../src/lockfsm/records.ts'
+import { fromRecords } from '../src/lockfsm/load.ts'
 import { defaultLimits } from '../src/lockfsm/state.ts'
 import type { LockState } from '../src/lockfsm/state.ts'
 import {

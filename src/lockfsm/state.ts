@@ -5,6 +5,8 @@ import type { ClusterTime, LockName, NodeId, RequestId, Run, Sequence, SessionId
 import { asClusterTime, asSequence, asToken } from '../ids.ts'
 import { isNameBefore } from './byte-order.ts'
 import type { OrderedName } from './byte-order.ts'
+import { createChanges } from './changes.ts'
+import type { Changes, RecordOwner, Tracked } from './changes.ts'
 import { createDeadlines } from './deadlines.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
 import { createEndedTokens } from './ended-tokens.ts'
@@ -64,15 +66,18 @@ export interface LockState {
   readonly deadlines: Deadlines<Session | Request>
   held: number
   waiting: number
+
+  /** For checkpoints; `apply` writes it and never reads it. */
+  readonly changes: Changes
 }
 
 /** The newest run seen of a node, and the number of its last applied command. */
-export interface NodeRun {
+export interface NodeRun extends RecordOwner {
   run: Run
   number: number
 }
 
-export interface Session extends Timed {
+export interface Session extends Timed, Tracked, Readonly<MutableSession> {
   readonly kind: 'session'
   readonly id: SessionId
   /** Of its opening. */
@@ -80,22 +85,26 @@ export interface Session extends Timed {
   /** Of its opening; with the TTL asked for then, a repeat is recognised. */
   readonly requestId: RequestId
   readonly openedTtlMs: number
-  ttlMs: number
-  deadline: ClusterTime
   readonly name: string | null
   readonly metadata: string | null
+  /** Derived: its living requests. */
+  readonly requests: Map<RequestId, Request>
+}
+
+/** What changes of a session: `changeSession` hands it out for writing. */
+export interface MutableSession {
+  ttlMs: number
+  deadline: ClusterTime
   /** Attempts to open it that were not withdrawn. Replaced, never changed. */
   attempts: readonly Origin[]
   /** When it ends because nobody is known to have learned its id; null while somebody may have. */
   giveBackAt: ClusterTime | null
   /** A renewal or an acquire has named it: its id is known, whatever becomes of the attempts. */
   claimed: boolean
-  /** Derived: its living requests. */
-  readonly requests: Map<RequestId, Request>
 }
 
 /** Waits while `token` is null, then holds; when it has ended there is no such record any more. */
-export interface Request extends Timed {
+export interface Request extends Timed, Tracked, Readonly<MutableRequest> {
   readonly kind: 'request'
   readonly id: RequestId
   readonly lock: Lock
@@ -103,8 +112,13 @@ export interface Request extends Timed {
   readonly sequence: Sequence
   readonly owner: string | null
   readonly metadata: string | null
-  /** TTL of the grant itself as the first attempt asked for it, and as it is now; null with a session. */
+  /** TTL of the grant itself as the first attempt asked for it; null with a session. */
   readonly askedTtlMs: number | null
+}
+
+/** What changes of a request: `changeRequest` hands it out for writing. */
+export interface MutableRequest {
+  /** TTL of the grant itself as it is now; null with a session. */
   ttlMs: number | null
   /** In the order of their arrival, at most `attemptsMax`. Replaced, never changed. */
   attempts: readonly Attempt[]
@@ -166,6 +180,7 @@ export function createState(limits: Limits, first = fromOne): LockState {
     deadlines: createDeadlines(),
     held: 0,
     waiting: 0,
+    changes: createChanges(asSequence(1)),
   }
 }
 
