@@ -24,6 +24,8 @@ export interface Config {
   readonly electionTimeoutMaxMs: number
   /** Free disk space below which new work is refused; 0: never. */
   readonly diskLowBytes: number
+  /** Found the cluster from this backup. */
+  readonly restore: string | null
   readonly logLevel: LogLevel
 }
 
@@ -85,6 +87,12 @@ export const options: readonly Option[] = [
     meaning: 'new work is refused while less disk space is free; 0: never',
     byDefault: '268435456 (256 MiB)',
   },
+  {
+    flag: 'restore',
+    variable: 'HOLDFAST_RESTORE',
+    meaning: 'found the cluster from this backup; the same file on every node',
+    byDefault: 'none',
+  },
   { flag: 'log-level', variable: 'HOLDFAST_LOG_LEVEL', meaning: logLevels.join(', '), byDefault: 'info' },
 ]
 
@@ -122,6 +130,7 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
       120_000,
     ),
     diskLowBytes: parseCount('disk-low-bytes', text('disk-low-bytes', String(256 * 1024 ** 2)), 0, 1024 ** 5),
+    restore: flags['restore'] ?? (environment['HOLDFAST_RESTORE'] || null),
     logLevel: parseLevel(text('log-level', 'info')),
   }
 }

@@ -95,6 +95,7 @@ function nodeSetup(config: Config): NodeSetup {
     limits: defaultLimits,
     raft: { ...defaultRaftOptions, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs },
     diskLowBytes,
+    restored: null,
   }
 }
 

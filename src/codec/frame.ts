@@ -1,16 +1,15 @@
-// What nodes send each other over a link: the handshake, then frames of one of these kinds. The version is in the
-// handshake only: nodes of different versions do not get past it.
-import { asClusterId, asDigest, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../ids.ts'
-import type { ClusterId, Digest, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
+// What nodes send each other over a link: the handshake, then frames of one of these kinds.
+import { asDigest, asIncarnation, asIndex, asNodeId } from '../ids.ts'
+import type { ClusterId, Digest, Incarnation, Index, NodeId } from '../ids.ts'
 import { unreachable } from '../assert.ts'
 import type { Message } from '../raft/message.ts'
+import { introductionRow, takeClusterId, takeIntroduction } from './introduction.ts'
+import type { Introduction } from './introduction.ts'
 import { messageRow, takeMessage } from './message.ts'
 import { FormatError, pack, unpack } from './packr.ts'
 import type { Reader } from './packr.ts'
 import { snapshotFields, takeSnapshotFrame } from './snapshot-frame.ts'
 import type { SnapshotFrame } from './snapshot-frame.ts'
-
-export const protocolVersion = 2
 
 export type Frame =
   | Hello
@@ -29,38 +28,7 @@ export type Frame =
 /** All that goes over a link: what nodes say to each other, and what its two ends need to know of each other. */
 export type LinkFrame = Frame | Keepalive
 
-/** What a node says of itself: first frame of whoever dialled, and the answer to it. */
-export interface Introduction {
-  readonly version: number
-  readonly node: NodeId
-  readonly incarnation: Incarnation
-  readonly run: Run
-  readonly httpUrl: string
-  /** Term and end of its log when this run began. */
-  readonly disk: { readonly term: Term; readonly lastIndex: Index }
-  readonly founding: FoundingView
-}
-
-/** How far a node has come with the founding of the cluster (DESIGN 6, Identity). */
-export interface FoundingView {
-  /** The members it was configured with, ascending, joined by commas. */
-  readonly members: string
-  /** The limits it was configured with; those of the first member become the cluster's. */
-  readonly limits: Readonly<Record<string, number>>
-  /** The founding record it has stored; null before. */
-  readonly clusterId: ClusterId | null
-  /** What that record says, for a disk that comes in place of a lost one. */
-  readonly record: FoundingContent | null
-  /** Whether it knows that every member has stored it. */
-  readonly founded: boolean
-}
-
-/** Of a founding record: whose disks took part, and the limits that count. */
-export interface FoundingContent {
-  readonly members: readonly { readonly id: NodeId; readonly incarnation: Incarnation }[]
-  readonly limits: Readonly<Record<string, number>>
-}
-
+/** First frame of whoever dialled. */
 export interface Hello {
   readonly kind: 'hello'
   /** Whom the dialler takes the other end for. */
@@ -68,6 +36,7 @@ export interface Hello {
   readonly from: Introduction
 }
 
+/** The answer to it. */
 export interface Welcome {
   readonly kind: 'welcome'
   readonly from: Introduction
@@ -84,6 +53,7 @@ export type RejectReason =
   | 'wrong_address'
   | 'not_a_member'
   | 'other_members'
+  | 'other_backup'
   | 'foreign_cluster'
   | 'stranger'
   | 'old_run'
@@ -190,6 +160,7 @@ const rejectReasons: readonly RejectReason[] = [
   'wrong_address',
   'not_a_member',
   'other_members',
+  'other_backup',
   'foreign_cluster',
   'stranger',
   'old_run',
@@ -297,68 +268,10 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
   }
 }
 
-function introductionRow(introduction: Introduction): readonly unknown[] {
-  const { version, node, incarnation, run, httpUrl, disk, founding } = introduction
-  const { members, limits, clusterId, founded, record } = founding
-  const content = record === null ? [] : [recordRow(record)]
-  const stage = [members, Object.entries(limits), clusterId, founded, content]
-  return [version, node, incarnation, run, httpUrl, disk.term, disk.lastIndex, stage]
-}
-
-function recordRow({ members, limits }: FoundingContent): readonly unknown[] {
-  return [members.map(({ id, incarnation }) => [id, incarnation]), Object.entries(limits)]
-}
-
-function takeIntroduction(reader: Reader): Introduction {
-  const version = reader.count()
-  // The fields of another version may be others; its number is all that is needed to say no.
-  if (version !== protocolVersion) throw new FormatError(`protocol version ${version}, not ${protocolVersion}`)
-  const node = asNodeId(reader.text(32))
-  const incarnation = asIncarnation(reader.text(64))
-  const run = asRun(reader.count())
-  const httpUrl = reader.text(1000)
-  const disk = { term: asTerm(reader.count()), lastIndex: asIndex(reader.count()) }
-  const founding = takeFoundingView(reader.row())
-  reader.end()
-  return { version, node, incarnation, run, httpUrl, disk, founding }
-}
-
-function takeFoundingView(reader: Reader): FoundingView {
-  const members = reader.text(1000)
-  const limits = takeLimits(reader)
-  const [clusterId, founded] = [takeClusterId(reader), reader.flag()]
-  const [record = null] = reader.rows(1).map(takeRecord)
-  reader.end()
-  return { members, limits, clusterId, founded, record }
-}
-
-function takeRecord(reader: Reader): FoundingContent {
-  const members = reader
-    .rows(100)
-    .map((row) => ({ id: asNodeId(row.text(32)), incarnation: asIncarnation(row.text(64)) }))
-  const limits = takeLimits(reader)
-  reader.end()
-  return { members, limits }
-}
-
-function takeLimits(reader: Reader): Readonly<Record<string, number>> {
-  return Object.fromEntries(reader.rows(100).map((row) => [row.text(64), row.count()]))
-}
-
 function takeRefusal(reader: Reader): ReplaceRefusal {
   const reason = refusals[reader.count()]
   if (reason === undefined) throw new FormatError('unknown refusal')
   return reason
-}
-
-function takeClusterId(reader: Reader): ClusterId | null {
-  const text = reader.textOrNull(64)
-  return text === null ? null : asClusterId(text)
-}
-
-function takeIncarnation(reader: Reader): Incarnation | null {
-  const text = reader.textOrNull(64)
-  return text === null ? null : asIncarnation(text)
 }
 
 function takeReason(reader: Reader): RejectReason {

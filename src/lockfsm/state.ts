@@ -153,12 +153,20 @@ export interface Lock extends OrderedName {
 export const noQueue: Request[] = []
 Object.freeze(noQueue)
 
-export function createState(limits: Limits): LockState {
+/** Where to begin to count. */
+export interface FirstCounters {
+  readonly token: Token
+  readonly sequence: Sequence
+}
+
+const fromOne: FirstCounters = { token: asToken(1), sequence: asSequence(1) }
+
+export function createState(limits: Limits, first = fromOne): LockState {
   return {
     limits,
     time: asClusterTime(0),
-    nextSequence: asSequence(1),
-    nextToken: asToken(1),
+    nextSequence: first.sequence,
+    nextToken: first.token,
     nextEnding: 1,
     runs: new Map(),
     sessions: new Map(),

@@ -1,17 +1,18 @@
 // Checkpoints of this node's lock table (DESIGN 6). The changed records are cut at the marked entry, encoded in slices of a
 // few milliseconds between turns, and written as one synced batch when the log is durable up to that entry: a state ahead
 // of its log would look like a damaged disk (H30). A mark that comes while one is under way passes.
+import { tallyChange } from '../codec/digest.ts'
+import type { Tally } from '../codec/digest.ts'
 import { encodeRecord, keyOf } from '../codec/record.ts'
 import type { Incarnation, Index } from '../ids.ts'
-import { cutChanges } from '../lockfsm/changes.ts'
-import type { Cut, RecordChange } from '../lockfsm/changes.ts'
+import type { RecordChange } from '../lockfsm/changes.ts'
+import { cutChanges } from '../lockfsm/cut.ts'
+import type { Cut } from '../lockfsm/cut.ts'
 import type { LockState } from '../lockfsm/state.ts'
 import type { LogStart } from '../raft/entry.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { Checkpoint, CheckpointWriter, StateStore } from '../storage/state-store.ts'
 import type { Host } from './host.ts'
-import { bucketOf } from './loading-state.ts'
-import type { StateDigest } from './state-digest.ts'
 
 /** A slice ends when it has taken so long, looked at after so many records. */
 const sliceMs = 2
@@ -41,7 +42,7 @@ interface Making {
 
 export class Checkpoints {
   readonly #parts: CheckpointsParts
-  #digest: StateDigest
+  #tally: Tally
   #making: Making | null = null
   #afterWriting: (() => void) | null = null
   /** Since the start, and how long the last took from mark to disk, for metrics. */
@@ -49,10 +50,10 @@ export class Checkpoints {
   lastMs = 0
   #beganAt = 0
 
-  /** `digest` is that of the state as it was loaded. */
-  constructor(parts: CheckpointsParts, digest: StateDigest) {
+  /** `tally` is that of the state as it was loaded. */
+  constructor(parts: CheckpointsParts, tally: Tally) {
     this.#parts = parts
-    this.#digest = digest
+    this.#tally = tally
   }
 
   get isBusy(): boolean {
@@ -80,9 +81,9 @@ export class Checkpoints {
   }
 
   /** The lock table was replaced by a snapshot: what was under way is void. `then`: nothing is being written any more. */
-  replaced(digest: StateDigest, then: () => void): void {
+  replaced(tally: Tally, then: () => void): void {
     const making = this.#making
-    this.#digest = digest
+    this.#tally = tally
     if (making?.phase === 'writing') {
       this.#afterWriting = then
       return
@@ -112,19 +113,11 @@ export class Checkpoints {
   }
 
   #put(writer: CheckpointWriter, change: RecordChange): void {
-    if (change.kind === 'put') {
-      const { record, owner } = change
-      const bytes = encodeRecord(record)
-      this.#digest.put(bytes, { owner, bucket: bucketOf(record) })
-      writer.put(bytes)
-    } else if (change.kind === 'remove') {
-      const { owner, was } = change
-      writer.delete(keyOf(change.record))
-      if (owner !== null) this.#digest.removeOwned(owner)
-      else if (was !== null) this.#digest.remove(encodeRecord(was), bucketOf(was))
-    } else {
-      this.#digest.dropBucket(change.bucket)
-    }
+    const bytes = change.kind === 'put' ? encodeRecord(change.record) : null
+    tallyChange(this.#tally, change, bytes)
+    if (bytes !== null) writer.put(bytes)
+    // Of dropped buckets the store hears by the oldest that is left.
+    else if (change.kind === 'remove') writer.delete(keyOf(change.record))
   }
 
   #writeWhenDurable(making: Making): void {
@@ -134,7 +127,7 @@ export class Checkpoints {
     this.#parts.log.chainAt(making.at.index, (error, chain) => {
       if (error !== null) return this.#parts.failed(error)
       const { at, incarnations, cut, writer } = making
-      const { digest, records } = this.#digest
+      const { digest, records } = this.#tally
       const checkpoint = { ...at, chain, digest, records, oldestBucket: cut.oldestBucket, incarnations }
       writer.commit(checkpoint, (failure) => this.#written(checkpoint, failure))
     })

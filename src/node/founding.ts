@@ -6,10 +6,11 @@
 // The record needs no author: it is computed from what the members said of themselves, so all who heard all compute the
 // same. This file decides; storing and telling is the node's part.
 import { createHash } from 'node:crypto'
-import type { FoundingView, Introduction, RejectReason } from '../codec/frame.ts'
+import type { RejectReason } from '../codec/frame.ts'
+import type { FoundingView, Introduction } from '../codec/introduction.ts'
 import { asClusterId } from '../ids.ts'
 import type { Incarnation, NodeId } from '../ids.ts'
-import type { FoundingRecord } from '../storage/founding-store.ts'
+import type { FoundingRecord, Restored } from '../storage/founding-store.ts'
 
 export interface FoundingSetup {
   readonly self: NodeId
@@ -17,6 +18,8 @@ export interface FoundingSetup {
   /** All members by configuration, ascending. */
   readonly members: readonly NodeId[]
   readonly limits: Readonly<Record<string, number>>
+  /** What this node was started to take over; null without a backup. */
+  readonly restored: Restored | null
   /** What is on disk. */
   readonly record: FoundingRecord | null
   readonly founded: boolean
@@ -55,18 +58,37 @@ export class Founding {
   /** What we say of ourselves. */
   view(): FoundingView {
     const { members, limits } = this.#setup
-    return { members: members.join(','), limits, clusterId: this.#record?.clusterId ?? null, founded: this.#founded }
+    return {
+      members: members.join(','),
+      limits,
+      backup: this.#restored?.sha256 ?? null,
+      clusterId: this.#record?.clusterId ?? null,
+      founded: this.#founded,
+    }
   }
 
   /** Why a peer that introduces itself so must be refused; null when it is a member of this cluster. */
   judge({ node, incarnation, founding }: Introduction): RejectReason | null {
     if (node === this.#setup.self || !this.#setup.members.includes(node)) return 'not_a_member'
     if (founding.members !== this.#setup.members.join(',')) return 'other_members'
+    if (this.#hasOtherBackup(founding)) return 'other_backup'
     const record = this.#record
     if (record === null) return null
     if (founding.clusterId !== null && founding.clusterId !== record.clusterId) return 'foreign_cluster'
     const known = record.members.find((member) => member.id === node)
     return known?.incarnation === incarnation ? null : 'stranger'
+  }
+
+  /** Of the founding that counts for us; once it is stored, whatever this process was started with. */
+  get #restored(): Restored | null {
+    return this.#record === null ? this.#setup.restored : this.#record.restored
+  }
+
+  /** Members who begin to count at different numbers must not found a cluster. Who comes later needs no backup. */
+  #hasOtherBackup({ backup, founded }: FoundingView): boolean {
+    const own = this.#restored?.sha256 ?? null
+    const needsNone = (this.#founded && backup === null) || (founded && own === null)
+    return backup !== own && !needsNone
   }
 
   /** Whether a founded cluster does not know us: our disk is not the one that took part in its founding. */
@@ -119,7 +141,7 @@ export class Founding {
   }
 
   #compose(): FoundingRecord {
-    const { self, members, limits } = this.#setup
+    const { self, members, limits, restored } = this.#setup
     const identified = members.map((id) => ({
       id,
       incarnation:
@@ -130,9 +152,9 @@ export class Founding {
     const firstLimits = first === undefined || first === self ? limits : (this.#heard.get(first)?.view.limits ?? limits)
     const sorted = Object.fromEntries(Object.entries(firstLimits).sort(([a], [b]) => (a < b ? -1 : 1)))
     const digest = createHash('sha256')
-      .update(JSON.stringify([identified, sorted]))
+      .update(JSON.stringify([identified, sorted, restored?.sha256 ?? null]))
       .digest('hex')
-    return { clusterId: asClusterId(digest.slice(0, 32)), members: identified, limits: sorted }
+    return { clusterId: asClusterId(digest.slice(0, 32)), members: identified, limits: sorted, restored }
   }
 }
 

@@ -2,6 +2,7 @@
 // log as somebody may still need, snapshots sent and taken in, and the proof that all members keep the same. Here these
 // parts are put together; each is in a file of its own.
 import type { DigestNews } from '../codec/frame.ts'
+import type { Tally } from '../codec/digest.ts'
 import type { SnapshotFrame } from '../codec/snapshot-frame.ts'
 import { unreachable } from '../assert.ts'
 import { asNodeId } from '../ids.ts'
@@ -28,7 +29,6 @@ import type { MarkOptions } from './marks.ts'
 import { SnapshotReceiver } from './snapshot-receiver.ts'
 import type { Received } from './snapshot-receiver.ts'
 import { SnapshotSender } from './snapshot-sender.ts'
-import type { StateDigest } from './state-digest.ts'
 
 /** A node whose state is damaged asks for a snapshot so often. */
 const askAgainMs = 2000
@@ -50,7 +50,7 @@ export interface KeepingParts {
   readonly disk: DiskWriter
   readonly lock: LockState
   /** Of the state as it was loaded. */
-  readonly digest: StateDigest
+  readonly tally: Tally
   /** Far from those of other runs. */
   readonly firstTransfer: number
   leader(): NodeId | null
@@ -91,7 +91,7 @@ export class Keeping {
         made: (checkpoint) => this.#checkpointMade(checkpoint),
         failed,
       },
-      parts.digest,
+      parts.tally,
     )
     this.sender = new SnapshotSender(
       {
@@ -194,7 +194,7 @@ export class Keeping {
     const { index, term, time, chain } = checkpoint
     replaceState(lock, loaded.lock)
     let [isIdle, flip] = [false, (): void => {}]
-    this.checkpoints.replaced(loaded.digest, () => {
+    this.checkpoints.replaced(loaded.tally, () => {
       isIdle = true
       flip()
     })

@@ -1,7 +1,10 @@
 // Records on their way into a lock table, from our disk or from another node's: taken as they come, counted into the digest,
 // and compared with what their checkpoint says. Time and order are the lock table's affair; here it is seen to that
 // nothing is held for long (a million records are many turns) and that what comes out is what was once written.
-import { decodeRecord, hashRecord } from '../codec/record.ts'
+import { createTally, tallyLoaded } from '../codec/digest.ts'
+import type { Tally } from '../codec/digest.ts'
+import { FormatError } from '../codec/packr.ts'
+import { decodeRecord } from '../codec/record.ts'
 import type { StateRecord } from '../lockfsm/records.ts'
 import { beginLoading, finishLoading, loadRecord } from '../lockfsm/load.ts'
 import type { Loading } from '../lockfsm/load.ts'
@@ -9,7 +12,6 @@ import type { Limits, LockState } from '../lockfsm/state.ts'
 import type { Checkpoint, RecordBytes, StateStore } from '../storage/state-store.ts'
 import { DamagedStateError } from '../storage/state-store.ts'
 import type { Host } from './host.ts'
-import { StateDigest } from './state-digest.ts'
 
 const sliceMs = 5
 /** Where time stands still a slice must have an end nevertheless. */
@@ -17,13 +19,13 @@ const stepsMax = 100
 
 export interface LoadedState {
   readonly lock: LockState
-  readonly digest: StateDigest
+  readonly tally: Tally
 }
 
 export class LoadingState {
   readonly #host: Host
   readonly #loading: Loading
-  readonly #digest = new StateDigest()
+  readonly #tally = createTally()
 
   constructor(host: Host, limits: Limits, oldestBucket: number) {
     this.#host = host
@@ -32,12 +34,12 @@ export class LoadingState {
 
   /** The record that `bytes` are. */
   take(record: StateRecord, bytes: RecordBytes): void {
-    loadRecord(this.#loading, record, this.#digest.loaded(hashRecord(bytes), bucketOf(record)))
+    loadRecord(this.#loading, record, tallyLoaded(this.#tally, record, bytes))
   }
 
   /** Everything has come. `problem` says in what it differs from the checkpoint when there is no state. */
   finish(checkpoint: Checkpoint, done: (problem: string, loaded: LoadedState | null) => void): void {
-    const { digest, records } = this.#digest
+    const { digest, records } = this.#tally
     if (records !== checkpoint.records) return done(`${records} records, not ${checkpoint.records}`, null)
     if (digest !== checkpoint.digest) return done('records of another digest', null)
     const steps = finishLoading(this.#loading)
@@ -45,7 +47,7 @@ export class LoadingState {
       const until = this.#host.now() + sliceMs
       for (let count = 0; count < stepsMax && this.#host.now() < until; count++) {
         const step = steps.next()
-        if (step.done === true) return done('', { lock: step.value, digest: this.#digest })
+        if (step.done === true) return done('', { lock: step.value, tally: this.#tally })
       }
       this.#host.defer(slice)
     }
@@ -63,19 +65,22 @@ export function loadState(
   const { checkpoint } = store.stored
   if (checkpoint === null) return done(null, null)
   const loading = new LoadingState(host, limits, checkpoint.oldestBucket)
+  let unreadable: FormatError | null = null
   store.load(
     (records) => {
-      for (const bytes of records) loading.take(decodeRecord(bytes), bytes)
+      try {
+        for (const bytes of records) loading.take(decodeRecord(bytes), bytes)
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error
+        unreadable ??= error
+      }
     },
     (error) => {
-      if (error !== null) return done(error, null)
+      const problem = error ?? unreadable
+      if (problem !== null) return done(problem, null)
       loading.finish(checkpoint, (problem, loaded) =>
         done(loaded === null ? new DamagedStateError(`the checkpoint at ${checkpoint.index}: ${problem}`) : null, loaded),
       )
     },
   )
-}
-
-export function bucketOf(record: StateRecord): number | null {
-  return 'bucket' in record ? record.bucket : null
 }

@@ -1,15 +1,16 @@
 // One process of the cluster from its start to its end: it stores its new run before anybody hears of it, takes part in
 // the founding or finds that the cluster is founded, and then is a replica. Here the turns are scheduled; what a turn does
 // is in replica.ts.
-import type { FoundingNews, Frame, Introduction, RejectReason } from '../codec/frame.ts'
-import { protocolVersion } from '../codec/frame.ts'
+import type { FoundingNews, Frame, RejectReason } from '../codec/frame.ts'
+import type { Introduction } from '../codec/introduction.ts'
+import { protocolVersion } from '../codec/introduction.ts'
 import { asClusterTime, asIncarnation, asIndex, asRun, asTerm } from '../ids.ts'
 import type { NodeId } from '../ids.ts'
 import { createState } from '../lockfsm/state.ts'
 import type { Limits } from '../lockfsm/state.ts'
 import { createRaft } from '../raft/state.ts'
 import type { RaftOptions } from '../raft/state.ts'
-import type { FoundingRecord, FoundingStore } from '../storage/founding-store.ts'
+import type { FoundingRecord, FoundingStore, Restored } from '../storage/founding-store.ts'
 import { judgeDisk } from '../storage/identity.ts'
 import type { LogMeta, LogStore } from '../storage/log-store.ts'
 import { DiskSpace } from './disk-space.ts'
@@ -19,6 +20,7 @@ import { Founding } from './founding.ts'
 import type { Host, Timer } from './host.ts'
 import { Peers } from './peers.ts'
 import { Replica } from './replica.ts'
+import { firstCounters } from './restore.ts'
 import type { Wire } from './wire.ts'
 
 /** A turn that begins so long after it was asked for has a stall behind it. */
@@ -34,6 +36,8 @@ export interface NodeSetup {
   readonly raft: RaftOptions
   /** Free disk space below which new work is refused; 0: never. */
   readonly diskLowBytes: number
+  /** What to take over if the cluster is founded now; null: begin with nothing. */
+  readonly restored: Restored | null
 }
 
 export interface NodeParts {
@@ -83,6 +87,7 @@ export class HoldfastNode {
       incarnation: this.#meta.incarnation,
       members: this.setup.members,
       limits: { ...setup.limits },
+      restored: setup.restored,
       record: disk.kind === 'empty' ? null : disk.record,
       founded: this.#meta.founded,
     })
@@ -146,7 +151,7 @@ export class HoldfastNode {
       canServe: true,
     })
     // The limits of the founding count, whatever this process was configured with.
-    const lock = createState({ ...this.setup.limits, ...record.limits })
+    const lock = createState({ ...this.setup.limits, ...record.limits }, firstCounters(record))
     const parts = {
       self,
       run: this.#meta.run,

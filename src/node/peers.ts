@@ -6,7 +6,8 @@
 // is gone; accepted by the same run, or no answer, proves nothing (H34). A link that says nothing is given up at either end
 // (link-watch.ts) and dialled a moment later.
 import { decodeFrame, encodeFrame } from '../codec/frame.ts'
-import type { Frame, Introduction, LinkFrame, RejectReason } from '../codec/frame.ts'
+import type { Frame, LinkFrame, RejectReason } from '../codec/frame.ts'
+import type { Introduction } from '../codec/introduction.ts'
 import { FormatError } from '../codec/packr.ts'
 import type { Incarnation, NodeId, Run } from '../ids.ts'
 import type { Host, Timer } from './host.ts'

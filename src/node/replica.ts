@@ -5,6 +5,7 @@
 // A call's way: `call` -> own-commands (numbered) -> the leader's intake -> an entry -> apply here -> the call's answer.
 import { unreachable } from '../assert.ts'
 import { decodePayload } from '../codec/command.ts'
+import type { Tally } from '../codec/digest.ts'
 import type { Frame } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
 import { asRun } from '../ids.ts'
@@ -40,7 +41,6 @@ import { ReadRounds } from './read-rounds.ts'
 import type { ReadRequest } from './read-rounds.ts'
 import { Renewals } from './renewals.ts'
 import type { ReplaceCall } from './replacements.ts'
-import type { StateDigest } from './state-digest.ts'
 import type { TransferCall } from './transfers.ts'
 import { Withdrawals } from './withdrawals.ts'
 import type { Witnesses } from './witnesses.ts'
@@ -66,7 +66,7 @@ export interface ReplicaParts {
   readonly lock: LockState
   readonly state: StateStore
   /** Of the lock table as it was loaded. */
-  readonly digest: StateDigest
+  readonly tally: Tally
   readonly witnesses: Witnesses
   readonly space: DiskSpace
   /** Stores that this disk counts from now on, then calls `stored`. */

@@ -1,7 +1,8 @@
 // What this disk knows of the disks of the others (DESIGN 6): the highest run seen of each, and, of what each acknowledged
 // to us as leader, the newest. A disk can lose its newest writes without a trace that it could see itself; its peers see
 // that it has come back with less than it confirmed. What is new goes to disk with the next write there is anyway.
-import type { Introduction, RejectReason } from '../codec/frame.ts'
+import type { RejectReason } from '../codec/frame.ts'
+import type { Introduction } from '../codec/introduction.ts'
 import { asIndex, asRun, asTerm } from '../ids.ts'
 import type { Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
 import type { PeerWitness } from '../storage/log-store.ts'

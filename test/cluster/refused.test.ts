@@ -121,6 +121,7 @@ async function foundElsewhere(node: ClusterNode): Promise<void> {
     clusterId: asClusterId('f'.repeat(32)),
     members,
     limits: { ...defaultLimits },
+    restored: null,
   })
   await written({ ...nothing, meta: { ...meta, founded: true } })
   await store.close()

@@ -1,7 +1,8 @@
 // Every value that the codec knows, at random: commands, messages and frames with fields at and between their limits.
 import fc from 'fast-check'
-import type { Introduction, LinkFrame, RejectReason } from '../../src/codec/frame.ts'
-import { protocolVersion } from '../../src/codec/frame.ts'
+import type { LinkFrame, RejectReason } from '../../src/codec/frame.ts'
+import type { Introduction } from '../../src/codec/introduction.ts'
+import { protocolVersion } from '../../src/codec/introduction.ts'
 import {
   asClusterId,
   asClusterTime,
@@ -146,6 +147,7 @@ const reasons: readonly RejectReason[] = [
   'wrong_address',
   'not_a_member',
   'other_members',
+  'other_backup',
   'foreign_cluster',
   'stranger',
   'old_run',
@@ -160,6 +162,7 @@ const introduction: fc.Arbitrary<Introduction> = fc.record({
   founding: fc.record({
     members: fc.constantFrom('n1', 'n1,n2,n3'),
     limits: fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), count, { maxKeys: 10 }),
+    backup: orNull(fc.stringMatching(/^[0-9a-f]{64}$/)),
     clusterId: orNull(clusterId),
     founded: fc.boolean(),
   }),

@@ -1,6 +1,7 @@
 // One value of every kind that has ever been written to a disk or a wire, with fields that differ from each other.
-import type { Frame, Introduction, LinkFrame } from '../../src/codec/frame.ts'
-import { protocolVersion } from '../../src/codec/frame.ts'
+import type { Frame, LinkFrame } from '../../src/codec/frame.ts'
+import type { Introduction } from '../../src/codec/introduction.ts'
+import { protocolVersion } from '../../src/codec/introduction.ts'
 import {
   asClusterId,
   asClusterTime,
@@ -111,6 +112,7 @@ const from: Introduction = {
   founding: {
     members: 'n1,n2,n3',
     limits: { sessionsMax: 1_000_000 },
+    backup: null,
     clusterId: asClusterId('fedcba98'),
     founded: true,
   },

@@ -47,7 +47,7 @@ export function createNode(limits: Limits = defaultLimits, volume = endlessVolum
   })
   const raft = { ...defaultRaftOptions, heartbeatMs: 10, electionTimeoutMinMs: 20, electionTimeoutMaxMs: 40 }
   return new HoldfastNode(
-    { self, members: [self], httpUrl: 'http://127.0.0.1:7101', limits, raft, diskLowBytes: 1000 },
+    { self, members: [self], httpUrl: 'http://127.0.0.1:7101', limits, raft, diskLowBytes: 1000, restored: null },
     { host, wire: noNetwork, store: disk.openLog(), foundingStore: disk.openFounding(), volume },
   )
 }

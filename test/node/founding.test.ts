@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Introduction } from '../../src/codec/frame.ts'
-import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
+import type { Introduction } from '../../src/codec/introduction.ts'
+import { asClusterId, asIncarnation, asNodeId, asRun, asSequence, asToken } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
 import { Founding } from '../../src/node/founding.ts'
-import type { FoundingRecord } from '../../src/storage/founding-store.ts'
+import type { FoundingRecord, Restored } from '../../src/storage/founding-store.ts'
 
 const members = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const [n1, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
@@ -21,9 +21,11 @@ function foundingOf(
   self: NodeId,
   disk: Partial<Disk> = {},
   limits: Record<string, number> = { locksMax: 1 },
+  restored: Restored | null = null,
 ): Founding {
   const { incarnation, record, founded } = { ...empty, ...disk }
-  return new Founding({ self, members, limits, incarnation: asIncarnation(`${self}-${incarnation}`), record, founded })
+  const setup = { self, members, limits, restored, incarnation: asIncarnation(`${self}-${incarnation}`) }
+  return new Founding({ ...setup, record, founded })
 }
 
 function introductionOf(node: NodeId, founding: Founding, incarnation = 'first'): Introduction {
@@ -51,8 +53,10 @@ function tell(to: Founding, node: NodeId, from: Founding): void {
 }
 
 /** A cluster founded in peace. */
-function foundAll(): readonly [Founding, Founding, Founding] {
-  const all = [foundingOf(n1), foundingOf(n2), foundingOf(n3)] as const
+function foundAll(restored: Restored | null = null): readonly [Founding, Founding, Founding] {
+  const [a, b, c] = members.map((id) => foundingOf(id, {}, { locksMax: 1 }, restored))
+  if (a === undefined || b === undefined || c === undefined) throw new Error('three members')
+  const all = [a, b, c] as const
   for (let round = 0; round < 3; round++) {
     for (const [position, to] of all.entries()) {
       for (const [other, from] of all.entries()) if (other !== position) tell(to, members[other] ?? n1, from)
@@ -260,3 +264,54 @@ t.test(
     t.ok(foundedOften > 30, `clusters are founded at all: ${foundedOften}`)
   },
 )
+
+const restored: Restored = {
+  from: asClusterId('of old'),
+  sha256: 'a'.repeat(64),
+  firstToken: asToken(1000),
+  firstSequence: asSequence(2000),
+}
+const byBackup = (id: NodeId, from: Restored | null, disk: Partial<Disk> = {}) => foundingOf(id, disk, {}, from)
+
+t.test('a cluster that takes over a backup says so in its record, and has an id of its own', async (t) => {
+  const [first, ...others] = foundAll(restored)
+  t.same(first.record?.restored, restored)
+  for (const { record } of others) t.same(record, first.record)
+  const [plain] = foundAll()
+  t.equal(plain.record?.restored, null)
+  t.not(first.record?.clusterId, plain.record?.clusterId)
+  const [another] = foundAll({ ...restored, sha256: 'b'.repeat(64) })
+  t.not(first.record?.clusterId, another.record?.clusterId)
+})
+
+t.test('members with different backups, or one with and one without, found nothing together', async (t) => {
+  const [with1, with2] = [byBackup(n1, restored), byBackup(n2, { ...restored, sha256: 'b'.repeat(64) })]
+  const without = byBackup(n3, null)
+  t.equal(with1.judge(introductionOf(n2, with2)), 'other_backup')
+  t.equal(with1.judge(introductionOf(n3, without)), 'other_backup')
+  t.equal(without.judge(introductionOf(n1, with1)), 'other_backup')
+  t.equal(with1.judge(introductionOf(n2, byBackup(n2, restored))), null)
+})
+
+t.test('a member that starts anew without the backup, in the middle of a founding, is refused', async (t) => {
+  const all = [byBackup(n1, restored), byBackup(n2, restored), byBackup(n3, restored)] as const
+  const [a, b, c] = all
+  tell(a, n2, b)
+  tell(a, n3, c)
+  pursue(a)
+  t.ok(a.record !== null && !a.founded)
+  t.equal(a.judge(introductionOf(n2, byBackup(n2, null))), 'other_backup')
+  t.equal(byBackup(n2, null).judge(introductionOf(n1, a)), 'other_backup')
+})
+
+t.test('when the cluster is founded a restart needs no backup, and neither does who comes later', async (t) => {
+  const [a, b] = foundAll(restored)
+  const again = byBackup(n1, null, { record: a.record, founded: true })
+  t.equal(again.judge(introductionOf(n2, b)), null)
+  t.equal(b.judge(introductionOf(n1, again)), null)
+  const newcomer = byBackup(n3, null, { incarnation: 'second' })
+  t.not(a.judge(introductionOf(n3, newcomer, 'second')), 'other_backup')
+  t.equal(newcomer.judge(introductionOf(n1, a)), null)
+  const other = byBackup(n3, { ...restored, sha256: 'b'.repeat(64) }, { incarnation: 'second' })
+  t.equal(a.judge(introductionOf(n3, other, 'second')), 'other_backup')
+})

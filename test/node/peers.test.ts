@@ -1,6 +1,7 @@
 import t from 'tap'
-import type { Frame, Introduction, RejectReason } from '../../src/codec/frame.ts'
-import { protocolVersion } from '../../src/codec/frame.ts'
+import type { Frame, RejectReason } from '../../src/codec/frame.ts'
+import type { Introduction } from '../../src/codec/introduction.ts'
+import { protocolVersion } from '../../src/codec/introduction.ts'
 import { FormatError } from '../../src/codec/packr.ts'
 import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
@@ -13,7 +14,7 @@ const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const news: Frame = { kind: 'foundingNews', clusterId: null, founded: false }
 
 function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduction {
-  const founding = { members: 'n1,n2,n3', limits: {}, clusterId: asClusterId('c'), founded: true }
+  const founding = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId: asClusterId('c'), founded: true }
   return {
     version: protocolVersion,
     node,

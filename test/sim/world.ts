@@ -157,6 +157,7 @@ export class World {
           httpUrl: `http://${self}`,
           limits: defaultLimits,
           diskLowBytes: 1,
+          restored: null,
           raft: { ...raftOptions, appendBytesMax: this.scenario.appendBytesMax },
         },
         timeline: this.timeline,

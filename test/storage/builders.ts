@@ -106,6 +106,7 @@ export const someFounding: FoundingRecord = {
     { id: asNodeId('n3'), incarnation: asIncarnation('3'.repeat(32)) },
   ],
   limits: { sessions: 1_000_000, waitersPerLock: 20_000 },
+  restored: null,
 }
 
 export function store(founding: FoundingStore, record: FoundingRecord): Promise<void> {

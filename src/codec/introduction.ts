@@ -1,0 +1,100 @@
+// What a node says of itself when a link begins: who it is, on which disk, and how far it has come with the founding of
+// the cluster. Everything by which it is judged is in it.
+import { asClusterId, asIncarnation, asIndex, asNodeId, asRun, asSequence, asTerm, asToken } from '../ids.ts'
+import type { ClusterId, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
+import type { FoundingRecord } from '../storage/founding-store.ts'
+import { FormatError } from './packr.ts'
+import type { Reader } from './packr.ts'
+
+/** Nodes of different versions do not get past the handshake. */
+export const protocolVersion = 2
+
+export interface Introduction {
+  readonly version: number
+  readonly node: NodeId
+  readonly incarnation: Incarnation
+  readonly run: Run
+  readonly httpUrl: string
+  /** Term and end of its log when this run began. */
+  readonly disk: { readonly term: Term; readonly lastIndex: Index }
+  readonly founding: FoundingView
+}
+
+/** How far a node has come with the founding of the cluster (DESIGN 6, Identity). */
+export interface FoundingView {
+  /** The members it was configured with, ascending, joined by commas. */
+  readonly members: string
+  /** The limits it was configured with; those of the first member become the cluster's. */
+  readonly limits: Readonly<Record<string, number>>
+  /** Names the backup that it was started with, or founded from; null without one. */
+  readonly backup: string | null
+  /** The founding record it has stored; null before. A disk that comes in place of a lost one takes it over. */
+  readonly record: FoundingRecord | null
+  /** Whether it knows that every member has stored it. */
+  readonly founded: boolean
+}
+
+const membersMax = 100
+const limitsMax = 100
+
+export function introductionRow(introduction: Introduction): readonly unknown[] {
+  const { version, node, incarnation, run, httpUrl, disk, founding } = introduction
+  const { members, limits, backup, founded, record } = founding
+  // A null is a value to a reader, a list is not.
+  const stage = [members, Object.entries(limits), backup, founded, record === null ? [] : [recordRow(record)]]
+  return [version, node, incarnation, run, httpUrl, disk.term, disk.lastIndex, stage]
+}
+
+export function takeIntroduction(reader: Reader): Introduction {
+  const version = reader.count()
+  // The fields of another version may be others; its number is all that is needed to say no.
+  if (version !== protocolVersion) throw new FormatError(`protocol version ${version}, not ${protocolVersion}`)
+  const node = asNodeId(reader.text(32))
+  const incarnation = asIncarnation(reader.text(64))
+  const run = asRun(reader.count())
+  const httpUrl = reader.text(1000)
+  const disk = { term: asTerm(reader.count()), lastIndex: asIndex(reader.count()) }
+  const founding = takeFoundingView(reader.row())
+  reader.end()
+  return { version, node, incarnation, run, httpUrl, disk, founding }
+}
+
+export function takeClusterId(reader: Reader): ClusterId | null {
+  const text = reader.textOrNull(64)
+  return text === null ? null : asClusterId(text)
+}
+
+function recordRow({ clusterId, members, limits, restored }: FoundingRecord): readonly unknown[] {
+  const disks = members.map(({ id, incarnation }) => [id, incarnation])
+  const backup =
+    restored === null ? [] : [[restored.from, restored.sha256, restored.firstToken, restored.firstSequence]]
+  return [clusterId, disks, Object.entries(limits), backup]
+}
+
+function takeFoundingView(reader: Reader): FoundingView {
+  const [members, limits] = [reader.text(1000), takeLimits(reader)]
+  const [backup, founded] = [reader.textOrNull(64), reader.flag()]
+  const [record = null] = reader.rows(1).map(takeRecord)
+  reader.end()
+  return { members, limits, backup, founded, record }
+}
+
+function takeRecord(reader: Reader): FoundingRecord {
+  const clusterId = asClusterId(reader.text(64))
+  const members = reader
+    .rows(membersMax)
+    .map((row) => ({ id: asNodeId(row.text(32)), incarnation: asIncarnation(row.text(64)) }))
+  const limits = takeLimits(reader)
+  const [restored = null] = reader.rows(1).map((row) => ({
+    from: asClusterId(row.text(64)),
+    sha256: row.text(64),
+    firstToken: asToken(row.count()),
+    firstSequence: asSequence(row.count()),
+  }))
+  reader.end()
+  return { clusterId, members, limits, restored }
+}
+
+function takeLimits(reader: Reader): Readonly<Record<string, number>> {
+  return Object.fromEntries(reader.rows(limitsMax).map((row) => [row.text(64), row.count()]))
+}
