@@ -57,7 +57,7 @@ export interface RaftState {
   readonly incarnation: Incarnation
   /** How far our disk knows that it counts (members.ts). */
   ownCount: 'unknown' | 'storing' | 'stored'
-  /** Whose disks are in force where `log.start` is, or later where the notes of the log say nothing else (members.ts). */
+  /** Whose disks are in force as far as no entry of `log.replacements` says otherwise (members.ts). */
   incarnations: ReadonlyMap<NodeId, Incarnation>
   /** False: the records of our state are lost, so we neither apply nor campaign until a snapshot is installed. */
   canServe: boolean
@@ -130,7 +130,7 @@ export interface Leader {
   /** Index of the no-op that began the term. */
   readonly termStart: Index
   /** Of every other member. */
-  readonly progress: ReadonlyMap<NodeId, Progress>
+  readonly progress: Map<NodeId, Progress>
   readonly clock: LeaderClock
   readonly rounds: Rounds
   readonly reads: LeaderReads
@@ -175,7 +175,7 @@ export function createRaft(setup: RaftSetup): RaftState {
     currentTerm: stored.hardState.currentTerm,
     votedFor: stored.hardState.votedFor,
     leaderOfTerm: null,
-    log: createLog(stored),
+    log: createLog(stored, applied),
     durability: createDurability(stored.lastIndex),
     commitIndex: applied,
     appliedIndex: applied,

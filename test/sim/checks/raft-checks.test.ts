@@ -131,7 +131,7 @@ t.test('5 an entry that is applied but not there is seen', async (t) => {
 t.test('5 an entry that is applied before the one in front of it is seen', async (t) => {
   const { script, a } = scene()
   const fresh = new RaftChecks(script.world.machines, () => {})
-  Object.assign(raftOf(a).log, { firstIndex: asIndex(2) })
+  Object.assign(raftOf(a).log, { start: { index: asIndex(1), term: raftOf(a).currentTerm } })
   raftOf(a).log.spans.splice(0, 1, { term: raftOf(a).currentTerm, firstIndex: asIndex(2) })
   raftOf(a).log.window.splice(0)
   raftOf(a).log.windowBytes = 0
