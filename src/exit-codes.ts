@@ -26,6 +26,7 @@ export const exitCodes: Readonly<Record<Ending, { readonly code: number; readonl
   damaged: { code: 10, meaning: 'the data contradicts itself: the node must not vote with it' },
   stranger: { code: 11, meaning: 'the cluster was founded with another disk of this node' },
   old_run: { code: 12, meaning: 'another process uses a copy of this data, or the data is an old copy' },
+  diverged: { code: 15, meaning: 'the state of this node differs from that of the others' },
   write_failed: { code: 13, meaning: 'the disk did not take a write' },
   stop_cut_short: { code: 14, meaning: 'an orderly stop took too long, or was cut short by a second signal' },
 }

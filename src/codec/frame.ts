@@ -228,7 +228,7 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
     case tags.foundingNews:
       return { kind: 'foundingNews', clusterId: takeClusterId(reader), founded: reader.flag() }
     case tags.raft:
-      return { kind: 'raft', as: takeIncarnation(reader), message: takeMessage(reader.row()) }
+      return { kind: 'raft', as: takeIncarnationOrNull(reader), message: takeMessage(reader.row()) }
     case tags.forward:
       return { kind: 'forward', sending: reader.count(), commands: reader.bytesList(listMax) }
     case tags.forwardRefused: {
@@ -266,6 +266,11 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
     default:
       throw new FormatError(`unknown frame ${tag}`)
   }
+}
+
+function takeIncarnationOrNull(reader: Reader): Incarnation | null {
+  const text = reader.textOrNull(64)
+  return text === null ? null : asIncarnation(text)
 }
 
 function takeRefusal(reader: Reader): ReplaceRefusal {

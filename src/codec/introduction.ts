@@ -28,7 +28,9 @@ export interface FoundingView {
   readonly limits: Readonly<Record<string, number>>
   /** Names the backup that it was started with, or founded from; null without one. */
   readonly backup: string | null
-  /** The founding record it has stored; null before. A disk that comes in place of a lost one takes it over. */
+  /** The founding record it has stored; null before. */
+  readonly clusterId: ClusterId | null
+  /** That record, as it was when the link began: a disk that comes in place of a lost one takes it over. */
   readonly record: FoundingRecord | null
   /** Whether it knows that every member has stored it. */
   readonly founded: boolean
@@ -39,9 +41,9 @@ const limitsMax = 100
 
 export function introductionRow(introduction: Introduction): readonly unknown[] {
   const { version, node, incarnation, run, httpUrl, disk, founding } = introduction
-  const { members, limits, backup, founded, record } = founding
+  const { members, limits, backup, founded, clusterId, record } = founding
   // A null is a value to a reader, a list is not.
-  const stage = [members, Object.entries(limits), backup, founded, record === null ? [] : [recordRow(record)]]
+  const stage = [members, Object.entries(limits), backup, founded, clusterId, record === null ? [] : [recordRow(record)]]
   return [version, node, incarnation, run, httpUrl, disk.term, disk.lastIndex, stage]
 }
 
@@ -74,9 +76,10 @@ function recordRow({ clusterId, members, limits, restored }: FoundingRecord): re
 function takeFoundingView(reader: Reader): FoundingView {
   const [members, limits] = [reader.text(1000), takeLimits(reader)]
   const [backup, founded] = [reader.textOrNull(64), reader.flag()]
+  const clusterId = takeClusterId(reader)
   const [record = null] = reader.rows(1).map(takeRecord)
   reader.end()
-  return { members, limits, backup, founded, record }
+  return { members, limits, backup, founded, clusterId, record }
 }
 
 function takeRecord(reader: Reader): FoundingRecord {

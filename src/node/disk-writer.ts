@@ -24,7 +24,8 @@ export interface OwnRecords {
 /** A snapshot that takes the place of the log up to it. */
 export interface InstallWrite {
   readonly kind: 'install'
-  readonly io: Io
+  /** null: the core does not wait for it. */
+  readonly io: Io | null
   readonly installed: Installed
   /** To be done before the log is changed: makes the records of the snapshot the current ones. */
   prepare(done: (error: Error | null) => void): void
@@ -104,7 +105,7 @@ export class DiskWriter {
       const nothing = { hardState: null, truncateFrom: null, entries: [], trimTo: null }
       this.#write({ ...nothing, installed: write.installed }, () => {
         write.durable()
-        this.#events.durable(write.io)
+        if (write.io !== null) this.#events.durable(write.io)
       })
     })
   }

@@ -27,6 +27,8 @@ export interface FoundingSetup {
 
 /** What the node must do next: store the record, or store that every member has stored it. */
 export type FoundingDuty =
+  /** The cluster is founded, and we come with another disk: stores that, and the record. */
+  | { readonly kind: 'join'; readonly record: FoundingRecord }
   | { readonly kind: 'storeRecord'; readonly record: FoundingRecord }
   | { readonly kind: 'storeFounded' }
 
@@ -40,6 +42,8 @@ export class Founding {
   #record: FoundingRecord | null
   #founded: boolean
   #busy = false
+  /** Of a founded cluster that took us in; null when none did. */
+  #joining: FoundingRecord | null = null
 
   constructor(setup: FoundingSetup) {
     this.#setup = setup
@@ -49,6 +53,17 @@ export class Founding {
 
   get record(): FoundingRecord | null {
     return this.#record
+  }
+
+  /** Whether this very disk took part in the founding. */
+  get isFounder(): boolean {
+    const { self, incarnation } = this.#setup
+    return this.#record?.members.some((member) => member.id === self && member.incarnation === incarnation) === true
+  }
+
+  /** Whether a founded cluster has taken us in, who have a new disk. */
+  get isJoining(): boolean {
+    return this.#joining !== null
   }
 
   get founded(): boolean {
@@ -63,20 +78,23 @@ export class Founding {
       limits,
       backup: this.#restored?.sha256 ?? null,
       clusterId: this.#record?.clusterId ?? null,
+      record: this.#record,
       founded: this.#founded,
     }
   }
 
-  /** Why a peer that introduces itself so must be refused; null when it is a member of this cluster. */
-  judge({ node, incarnation, founding }: Introduction): RejectReason | null {
+  /**
+   * Why a peer that introduces itself so must be refused; null when it is a member of this cluster. `inForce` is the disk of that node as far as we know, which may not be the newest: once it has the founding record, the
+   * cluster took it in, and whether it counts is seen by every member in its own log (H28).
+   */
+  judge({ node, incarnation, founding }: Introduction, inForce: Incarnation | null): RejectReason | null {
     if (node === this.#setup.self || !this.#setup.members.includes(node)) return 'not_a_member'
     if (founding.members !== this.#setup.members.join(',')) return 'other_members'
     if (this.#hasOtherBackup(founding)) return 'other_backup'
     const record = this.#record
     if (record === null) return null
     if (founding.clusterId !== null && founding.clusterId !== record.clusterId) return 'foreign_cluster'
-    const known = record.members.find((member) => member.id === node)
-    return known?.incarnation === incarnation ? null : 'stranger'
+    return founding.clusterId !== null || inForce === incarnation ? null : 'stranger'
   }
 
   /** Of the founding that counts for us; once it is stored, whatever this process was started with. */
@@ -91,9 +109,9 @@ export class Founding {
     return backup !== own && !needsNone
   }
 
-  /** Whether a founded cluster does not know us: our disk is not the one that took part in its founding. */
-  isStrangerTo({ founding }: Introduction): boolean {
-    return this.#record === null && founding.founded
+  /** A member of a founded cluster did not refuse us: if our disk is new, it is one that came in place of a lost one. */
+  welcomedBy({ founding }: Introduction): void {
+    if (this.#record === null && founding.founded) this.#joining ??= founding.record
   }
 
   /** A peer that was not refused introduced itself. */
@@ -131,6 +149,7 @@ export class Founding {
   #duty(): FoundingDuty | null {
     const others = this.#setup.members.filter((member) => member !== this.#setup.self)
     const record = this.#record
+    if (record === null && this.#joining !== null) return { kind: 'join', record: this.#joining }
     if (record === null) {
       return others.every((member) => this.#heard.has(member)) ? { kind: 'storeRecord', record: this.#compose() } : null
     }

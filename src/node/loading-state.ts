@@ -10,7 +10,7 @@ import { beginLoading, finishLoading, loadRecord } from '../lockfsm/load.ts'
 import type { Loading } from '../lockfsm/load.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import type { Checkpoint, RecordBytes, StateStore } from '../storage/state-store.ts'
-import { DamagedStateError } from '../storage/state-store.ts'
+import { damagedState } from '../storage/damage.ts'
 import type { Host } from './host.ts'
 
 const sliceMs = 5
@@ -79,7 +79,7 @@ export function loadState(
       const problem = error ?? unreadable
       if (problem !== null) return done(problem, null)
       loading.finish(checkpoint, (problem, loaded) =>
-        done(loaded === null ? new DamagedStateError(`the checkpoint at ${checkpoint.index}: ${problem}`) : null, loaded),
+        done(loaded === null ? damagedState('state', `the checkpoint at ${checkpoint.index}: ${problem}`) : null, loaded),
       )
     },
   )

@@ -4,27 +4,37 @@
 import type { FoundingNews, Frame, RejectReason } from '../codec/frame.ts'
 import type { Introduction } from '../codec/introduction.ts'
 import { protocolVersion } from '../codec/introduction.ts'
-import { asClusterTime, asIncarnation, asIndex, asRun, asTerm } from '../ids.ts'
+import { asIncarnation, asRun } from '../ids.ts'
 import type { NodeId } from '../ids.ts'
 import { createState } from '../lockfsm/state.ts'
-import type { Limits } from '../lockfsm/state.ts'
+import type { Limits, LockState } from '../lockfsm/state.ts'
+import { incarnationsAt } from '../raft/members.ts'
 import { createRaft } from '../raft/state.ts'
 import type { RaftOptions } from '../raft/state.ts'
 import type { FoundingRecord, FoundingStore, Restored } from '../storage/founding-store.ts'
 import { judgeDisk } from '../storage/identity.ts'
+import { DamagedError } from '../storage/log-store.ts'
 import type { LogMeta, LogStore } from '../storage/log-store.ts'
+import { DamagedStateError } from '../storage/state-store.ts'
+import type { StateStore } from '../storage/state-store.ts'
 import { DiskSpace } from './disk-space.ts'
 import type { Volume } from './disk-space.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { Founding } from './founding.ts'
 import type { Host, Timer } from './host.ts'
 import { Peers } from './peers.ts'
+import type { KeepingOptions } from './keeping.ts'
 import { Replica } from './replica.ts'
 import { firstCounters } from './restore.ts'
+import { begin } from './starting.ts'
+import type { Begun } from './starting.ts'
 import type { Wire } from './wire.ts'
+import { Witnesses } from './witnesses.ts'
 
 /** A turn that begins so long after it was asked for has a stall behind it. */
 const stallMs = 100
+/** So long a new disk waits for a member that knows it, after one said that it does not. */
+const strangerMs = 500
 
 export interface NodeSetup {
   readonly self: NodeId
@@ -34,6 +44,7 @@ export interface NodeSetup {
   readonly httpUrl: string
   readonly limits: Limits
   readonly raft: RaftOptions
+  readonly keeping: KeepingOptions
   /** Free disk space below which new work is refused; 0: never. */
   readonly diskLowBytes: number
   /** What to take over if the cluster is founded now; null: begin with nothing. */
@@ -44,6 +55,9 @@ export interface NodeParts {
   readonly host: Host
   readonly wire: Wire
   readonly store: LogStore
+  readonly state: StateStore
+  /** Throws what is in the state store away and opens it again, empty. */
+  resetState(done: (error: Error | null, state: StateStore | null) => void): void
   readonly foundingStore: FoundingStore
   /** Where the data lies. */
   readonly volume: Volume
@@ -57,6 +71,8 @@ export class HoldfastNode {
   replica: Replica | null = null
   readonly #parts: NodeParts
   readonly #disk: DiskWriter
+  readonly #witnesses: Witnesses
+  #state: StateStore
   readonly #founding: Founding
   #meta: LogMeta
   #turnDue = false
@@ -78,6 +94,8 @@ export class HoldfastNode {
       counted: meta?.counted ?? true,
     }
     this.space = new DiskSpace({ host: parts.host, volume: parts.volume, lowBytes: setup.diskLowBytes })
+    this.#state = parts.state
+    this.#witnesses = new Witnesses(parts.store.stored.peers)
     this.#disk = new DiskWriter(parts.store, {
       durable: (io) => this.replica?.core.durable(io),
       failed: (error) => this.#writeFailed(error),
@@ -97,10 +115,14 @@ export class HoldfastNode {
   /** Stores the run, then speaks to the peers. */
   start(): void {
     this.space.start()
-    this.#disk.storeMeta(this.#meta, () => {
-      if (this.#founding.founded) this.#serve()
-      this.peers.start()
-      this.#pursueFounding()
+    this.#disk.takePeers = () => this.#witnesses.takeNews()
+    this.#disk.store({ meta: this.#meta }, () => {
+      const meet = (): void => {
+        this.peers.start()
+        this.#pursueFounding()
+      }
+      if (this.#founding.founded) this.#serve(meet)
+      else meet()
     })
   }
 
@@ -122,7 +144,10 @@ export class HoldfastNode {
       this.#parts.host.defer(() => {
         this.#disk.stop()
         this.peers.stop()
-        this.#parts.store.close().then(stopped, (error: unknown) => this.#writeFailed(asError(error)))
+        Promise.all([this.#parts.store.close(), this.#state.close()]).then(
+          () => stopped(),
+          (error: unknown) => this.#writeFailed(asError(error)),
+        )
       })
     }
     if (this.replica === null) close()
@@ -131,61 +156,113 @@ export class HoldfastNode {
 
   // ---- founding
 
-  #serve(): void {
+  /** The cluster is founded: brings back what is on the disk, and takes part. */
+  #serve(serving: () => void): void {
     const { host, store } = this.#parts
     const record = this.#founding.record
-    if (record === null || this.replica !== null) return
+    if (record === null) return
+    const { self } = this.setup
+    // The limits of the founding count, whatever this process was configured with.
+    const limits = { ...this.setup.limits, ...record.limits }
+    const founders = new Map(record.members.map(({ id, incarnation }) => [id, incarnation]))
+    const newLock = (): LockState => createState(limits, firstCounters(record))
+    const parts = { self, host, store, state: this.#state, disk: this.#disk, limits, newLock, founders }
+    begin(parts, (error, begun) => {
+      if (begun !== null) this.#becomeReplica(record, limits, begun, serving)
+      else if (error instanceof DamagedStateError) this.#goOnWithoutState(error, () => this.#serve(serving))
+      else if (error instanceof DamagedError) this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
+      else if (error !== null) this.#writeFailed(error)
+    })
+  }
+
+  /** Log, term and vote are intact: the node goes on voting, and gets a snapshot. */
+  #goOnWithoutState({ message }: DamagedStateError, then: () => void): void {
+    this.#parts.host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
+    this.#parts.resetState((error, state) => {
+      if (state === null) return this.#writeFailed(error ?? new Error('no state'))
+      this.#state = state
+      then()
+    })
+  }
+
+  #becomeReplica(record: FoundingRecord, limits: Limits, begun: Begun, serving: () => void): void {
+    if (this.#stopped) return
+    const { host, store } = this.#parts
     const { self, members } = this.setup
-    const stored = store.stored
+    const { clusterId } = record
+    const { incarnation, counted, run } = this.#meta
+    const { applied, incarnations, canServe, lock, tally } = begun
     const raft = createRaft({
       self,
       members,
       options: this.setup.raft,
       random: () => host.random(),
       now: host.now(),
-      stored: { ...stored, start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }, notes: [] },
-      applied: asIndex(0),
-      incarnations: new Map(record.members.map(({ id, incarnation }) => [id, incarnation])),
-      incarnation: this.#meta.incarnation,
-      counted: true,
-      canServe: true,
+      stored: { ...begun.log, hardState: store.stored.hardState },
+      applied,
+      incarnations,
+      incarnation,
+      counted,
+      canServe,
     })
-    // The limits of the founding count, whatever this process was configured with.
-    const lock = createState({ ...this.setup.limits, ...record.limits }, firstCounters(record))
     const parts = {
       self,
-      run: this.#meta.run,
+      starts: run,
+      incarnation,
+      clusterId,
+      limits,
+      keeping: this.setup.keeping,
       host,
       store,
+      state: this.#state,
       disk: this.#disk,
       peers: this.peers,
       raft,
       lock,
+      tally,
+      witnesses: this.#witnesses,
       space: this.space,
+      storeCounted: (stored: () => void) => {
+        this.#meta = { ...this.#meta, counted: true }
+        this.#disk.store({ meta: this.#meta }, stored)
+      },
+      failed: (error: Error) => this.#writeFailed(error),
     }
     this.replica = new Replica(parts, () => this.#wake())
     for (const peer of members) if (this.peers.isConnected(peer)) this.replica.connected(peer, false)
-    host.report({ level: 'info', message: `member of cluster ${record.clusterId}`, details: { run: this.#meta.run } })
+    host.report({ level: 'info', message: `member of cluster ${clusterId}`, details: { run, applied, canServe } })
+    serving()
     this.#wake()
   }
 
   #pursueFounding(): void {
     const duty = this.#founding.nextDuty()
     if (duty === null) return
-    if (duty.kind === 'storeRecord') {
-      this.#parts.foundingStore.write(duty.record, (error) => {
-        if (error !== null) return this.#writeFailed(error)
-        this.#founding.recordStored(duty.record)
-        this.#tellFounding()
-      })
+    if (duty.kind === 'join') {
+      // First that we do not count: beside a founding file of other disks anything else would be damage.
+      this.#storeMeta({ counted: false }, () => this.#storeRecord(duty.record))
+    } else if (duty.kind === 'storeRecord') {
+      this.#storeRecord(duty.record)
     } else {
-      this.#meta = { ...this.#meta, founded: true }
-      this.#disk.storeMeta(this.#meta, () => {
+      this.#storeMeta({ founded: true, counted: this.#founding.isFounder }, () => {
         this.#founding.foundedStored()
         this.#tellFounding()
-        this.#serve()
+        this.#serve(() => {})
       })
     }
+  }
+
+  #storeRecord(record: FoundingRecord): void {
+    this.#parts.foundingStore.write(record, (error) => {
+      if (error !== null) return this.#writeFailed(error)
+      this.#founding.recordStored(record)
+      this.#tellFounding()
+    })
+  }
+
+  #storeMeta(change: Partial<LogMeta>, stored: () => void): void {
+    this.#meta = { ...this.#meta, ...change }
+    this.#disk.store({ meta: this.#meta }, stored)
   }
 
   #tellFounding(): void {
@@ -211,11 +288,14 @@ export class HoldfastNode {
       introduce: () => this.#introduce(),
       judge: (peer) => this.#judge(peer),
       met: (peer) => {
+        this.#witnesses.met(peer.node, peer.incarnation, peer.run)
         this.#founding.introduced(peer)
         this.#pursueFounding()
       },
       rejected: (peer, reason, detail) => this.#onRejected(peer, reason, detail),
-      connected: (peer, restarted) => {
+      connected: (peer, restarted, introduction) => {
+        this.#founding.welcomedBy(introduction)
+        this.#pursueFounding()
         // We may have come further since we introduced ourselves on this link.
         this.peers.send(peer, this.#foundingNews())
         this.replica?.connected(peer, restarted)
@@ -233,14 +313,19 @@ export class HoldfastNode {
       incarnation,
       run,
       httpUrl: this.setup.httpUrl,
+      disk: { term: this.#parts.store.stored.hardState.currentTerm, lastIndex: this.#parts.store.stored.lastIndex },
       founding: this.#founding.view(),
     }
   }
 
   #judge(peer: Introduction): RejectReason | null {
-    const reason = this.#founding.judge(peer)
-    if (reason === null && this.#founding.isStrangerTo(peer)) this.#onRejected(peer.node, 'stranger', 'it is founded')
-    return reason
+    const raft = this.replica?.core.raft
+    const founders = this.#founding.record?.members ?? []
+    const inForce =
+      raft === undefined
+        ? founders.find(({ id }) => id === peer.node)?.incarnation
+        : incarnationsAt(raft, raft.commitIndex).get(peer.node)
+    return this.#founding.judge(peer, inForce ?? null) ?? this.#witnesses.judge(peer)
   }
 
   #onFrame(from: NodeId, frame: Frame): void {
@@ -255,19 +340,30 @@ export class HoldfastNode {
 
   /** A peer refused us. Only what says that this disk must not take part ends the process. */
   #onRejected(peer: NodeId, reason: RejectReason, detail: string): void {
-    const { incarnation } = this.#meta
+    const { host } = this.#parts
+    const { incarnation, run } = this.#meta
     if (reason === 'stranger' && this.#founding.record === null) {
-      this.#parts.host.fatal({
-        code: 'stranger',
-        message: `${peer} does not know disk ${incarnation} as a member: ${detail}`,
-        advice: 'The cluster was founded with another disk of this node. An empty disk must not vote in it.',
+      // A member that lags behind may not know yet that our disk was taken in; the others do.
+      host.setTimer(strangerMs, () => {
+        if (this.#founding.isJoining || this.#founding.record !== null) return
+        host.fatal({
+          code: 'stranger',
+          message: `${peer} does not know disk ${incarnation} as a member: ${detail}`,
+          advice: adviceToReplace(this.setup.self, incarnation, this.peers.httpUrlOf(peer)),
+        })
       })
     } else if (reason === 'old_run') {
-      this.#parts.host.fatal({
+      host.fatal({
         code: 'old_run',
-        message: `${peer} has met a later run of disk ${incarnation} than ${this.#meta.run}`,
+        message: `${peer} has met a later run of disk ${incarnation} than ${run}`,
         advice:
           'Another process uses a copy of this data, or the data is an old copy. Stop the other, or wipe this one.',
+      })
+    } else if (reason === 'lost_data') {
+      host.fatal({
+        code: 'damaged',
+        message: `${peer} was told that disk ${incarnation} had entries that it has no more: ${detail}`,
+        advice: 'It must neither vote nor serve. Move its data folder away and replace the member with an empty one.',
       })
     }
   }
@@ -319,4 +415,14 @@ export class HoldfastNode {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
+}
+
+/** How an operator tells the cluster that the disk of a member was lost. */
+function adviceToReplace(self: NodeId, incarnation: string, url: string | null): string {
+  const call = `curl -X POST ${url ?? 'http://MEMBER'}/v1/cluster/members/${self}/replace`
+  const body = `-H 'content-type: application/json' -d '{"incarnation":"${incarnation}"}'`
+  return (
+    'The cluster was founded with another disk of this node, and an empty disk must not vote in it. If that disk is lost, ' +
+    `tell the cluster and start this node again: ${call} ${body} (for a node of cluster.sh: ./cluster.sh replace ${self.replace(/^n/, '')})`
+  )
 }

@@ -32,7 +32,7 @@ export interface PeersParts {
   /** The peer refused us. */
   rejected(peer: NodeId, reason: RejectReason, detail: string): void
   /** The link we send over is new. `restarted`: the peer's process or disk is not the one we knew. */
-  connected(peer: NodeId, restarted: boolean): void
+  connected(peer: NodeId, restarted: boolean, introduction: Introduction): void
   /** The process that we knew is gone for certain. */
   gone(peer: NodeId): void
   frame(from: NodeId, frame: Frame): void
@@ -177,7 +177,7 @@ export class Peers {
     peer.dialledLife = introduction
     this.#noteLife(peer, introduction)
     this.#parts.met(introduction)
-    this.#parts.connected(peer.id, restarted)
+    this.#parts.connected(peer.id, restarted, introduction)
   }
 
   #onDialledClosed(peer: Peer, closed: LinkClosed): void {

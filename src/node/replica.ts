@@ -16,8 +16,8 @@ import { diskReplaced, runOf } from '../lockfsm/runs.ts'
 import type { NumberedCommand } from '../lockfsm/command.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import type { RoleChanged } from '../raft/effect.ts'
-import type { Entry } from '../raft/entry.ts'
-import { incarnationsAt, isCounted } from '../raft/members.ts'
+import type { Entry, MemberReplaced } from '../raft/entry.ts'
+import { incarnationsAt, inForce, isCounted } from '../raft/members.ts'
 import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
@@ -337,7 +337,7 @@ export class Replica {
       }
       this.#appliedIndex = index
       this.keeping.applied(entry)
-      if (note?.kind === 'memberReplaced') this.#administration.replaced(note.member, note.incarnation)
+      if (note?.kind === 'memberReplaced') this.#onReplaced(note)
     }
     this.#learnRun()
     if (this.#leader === self) this.#announceCommits(awaited)
@@ -346,6 +346,19 @@ export class Replica {
 
   #commandsOf({ payload, note }: Entry): readonly NumberedCommand[] {
     return note?.kind === 'memberReplaced' ? [diskReplaced(this.lock, note.member)] : decodePayload(payload)
+  }
+
+  #onReplaced({ member, incarnation }: MemberReplaced): void {
+    const { self, host } = this.#parts
+    this.#administration.replaced(member, incarnation)
+    const { raft } = this.core
+    // Older notes are read once more after a restart; the newest is the one that counts.
+    if (member !== self || raft.ownCount !== 'stored' || inForce(raft, self) !== incarnation || isCounted(raft)) return
+    host.fatal({
+      code: 'stranger',
+      message: `${self} has another disk now, ${incarnation}`,
+      advice: 'This one was replaced and counts no more. Stop it for good, or replace the member once more with an empty one.',
+    })
   }
 
   /** The lock table is that of a snapshot now: nothing is concluded from numbers that it jumped over (H19). */

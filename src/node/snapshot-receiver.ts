@@ -93,7 +93,7 @@ export class SnapshotReceiver {
     }
     this.#transfer = transfer
     const { index, term, time, chain } = checkpoint
-    const generation = this.#parts.state.stored.generation + 1
+    const generation = this.#parts.state.nextGeneration
     this.#parts.mark({ index, term, time, chain, generation }, () => {
       transfer.install = this.#parts.state.install(generation)
       this.#say(from, number, 'taken')

@@ -36,7 +36,9 @@ export function judgeDisk(folder: string, log: StoredLog, record: FoundingRecord
     return { kind: 'founding', meta, record }
   }
   const own = record.members.find((member) => member.id === meta.node)
-  if (own?.incarnation !== meta.incarnation) {
+  // A disk that came in place of a lost one says that it does not count before it stores the founding of the others.
+  const isFounder = own?.incarnation === meta.incarnation
+  if (!isFounder && meta.counted && !meta.founded) {
     throw damaged(
       folder,
       `the founding file is not of this disk, which is ${meta.node} in incarnation ${meta.incarnation}`,
