@@ -12,6 +12,7 @@ import type { RaftOptions } from '../raft/state.ts'
 import type { FoundingRecord, FoundingStore, Restored } from '../storage/founding-store.ts'
 import { judgeDisk } from '../storage/identity.ts'
 import type { LogMeta, LogStore } from '../storage/log-store.ts'
+import { Backups } from './backup.ts'
 import { DiskSpace } from './disk-space.ts'
 import type { Volume } from './disk-space.ts'
 import { DiskWriter } from './disk-writer.ts'
@@ -117,6 +118,7 @@ export class HoldfastNode {
       this.#stopped = true
       this.#timer?.cancel()
       this.space.stop()
+      this.replica?.backups.stop()
       // The replica says so in the middle of a turn, which may still have something to read or write.
       this.#parts.host.defer(() => {
         this.#disk.stop()
@@ -156,6 +158,13 @@ export class HoldfastNode {
       raft,
       lock,
       space: this.space,
+      backups: new Backups({
+        host,
+        founding: record,
+        store,
+        state: { openView: () => null },
+        log: () => ({ start: stored.start.index, durable: raft.durability.durableIndex }),
+      }),
     }
     this.replica = new Replica(parts, () => this.#wake())
     for (const peer of members) if (this.peers.isConnected(peer)) this.replica.connected(peer, false)

@@ -17,6 +17,7 @@ import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import { refusalOf } from './admission.ts'
+import type { Backups } from './backup.ts'
 import { Calls } from './calls.ts'
 import type { CallRequest } from './calls.ts'
 import { Core } from './core.ts'
@@ -55,6 +56,7 @@ export interface ReplicaParts {
   readonly raft: RaftState
   readonly lock: LockState
   readonly space: DiskSpace
+  readonly backups: Backups
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string }
@@ -64,6 +66,7 @@ export class Replica {
   readonly lock: LockState
   readonly calls: Calls
   readonly leading: Leading
+  readonly backups: Backups
   readonly #parts: ReplicaParts
   readonly #commands: OwnCommands
   readonly #renewals: Renewals
@@ -83,6 +86,7 @@ export class Replica {
     this.#parts = parts
     this.#wake = wake
     this.lock = parts.lock
+    this.backups = parts.backups
     this.#appliedIndex = parts.raft.appliedIndex
     this.core = this.#createCore()
     // Far from the names of other runs of this node: an answer to one of theirs must not be taken for ours (B71).

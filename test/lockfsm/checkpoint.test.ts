@@ -23,7 +23,10 @@ const anyPlan = fc.array(
 
 const told = new Set<string>()
 
-function live(entries: Parameters<typeof fc.sample>[0] extends never ? never : readonly Behind[], limits: Limits): void {
+function live(
+  entries: Parameters<typeof fc.sample>[0] extends never ? never : readonly Behind[],
+  limits: Limits,
+): void {
   const [world, disk, reference] = [new World(), new Disk(), createState(limits)]
   let state = createState(limits)
   let sinceCut: TableEntry[] = []
