@@ -2,6 +2,7 @@
 // end. Order at the start: the stores are opened, clients are listened to (they are told that nothing is served yet), and
 // only then do the peers hear of this node. Whatever ends the process otherwise than a stop leaves one clear last line
 // on stderr and an exit code of its own (exit-codes.ts).
+import { existsSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
@@ -18,9 +19,13 @@ import type { NodeSetup } from './node/node.ts'
 import { createProcessHost, createVolume } from './node/process-host.ts'
 import { createTcpWire } from './node/tcp.ts'
 import type { TcpWire } from './node/tcp.ts'
+import { restore } from './node/restore.ts'
 import { defaultRaftOptions } from './raft/state.ts'
+import { hashBackup, readBackup } from './storage/backup-file.ts'
+import { BackupError } from './storage/backup-format.ts'
 import { FormatVersionError, LockedError } from './storage/damage.ts'
 import { FoundingFile } from './storage/founding-store.ts'
+import type { FoundingRecord, Restored } from './storage/founding-store.ts'
 import { openLevelLogStore } from './storage/level-log-store.ts'
 import { DamagedError } from './storage/log-store.ts'
 
@@ -61,6 +66,9 @@ if (process.argv.includes('--help')) {
 async function start(): Promise<Parts> {
   const config = readConfig(process.argv.slice(2), process.env)
   const log = createLog(config.id, config.logLevel)
+  const foundingStore = new FoundingFile(join(config.dataFolder, 'founding'))
+  // Before anything is written: a file that is wrong leaves no trace.
+  const restored = config.restore === null ? null : await takeOver(config.restore, foundingStore.read())
   const store = await openLevelLogStore(join(config.dataFolder, 'log'))
   const wire = await createTcpWire({
     listen: config.peerListen,
@@ -73,9 +81,8 @@ async function start(): Promise<Parts> {
     report: (report) => writeReport(log, report),
     fatal: ({ code, message, advice }) => end(code, `${message}. ${advice}`),
   })
-  const foundingStore = new FoundingFile(join(config.dataFolder, 'founding'))
   const volume = createVolume(config.dataFolder)
-  const node = new HoldfastNode(nodeSetup(config), { host, wire, store, foundingStore, volume })
+  const node = new HoldfastNode(nodeSetup(config, restored), { host, wire, store, foundingStore, volume })
   const peerAddresses = new Map([...config.members].map(([id, address]) => [id, addressText(address)]))
   const server = await buildServer(node, { log, peerAddresses, withProcessMetrics: true })
   // By number: a name may stand for several addresses, and each would be another server.
@@ -86,7 +93,7 @@ async function start(): Promise<Parts> {
   return { log, node, server, wire }
 }
 
-function nodeSetup(config: Config): NodeSetup {
+function nodeSetup(config: Config, restored: Restored | null): NodeSetup {
   const { id, members, httpUrl, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs, diskLowBytes } = config
   return {
     self: id,
@@ -95,8 +102,22 @@ function nodeSetup(config: Config): NodeSetup {
     limits: defaultLimits,
     raft: { ...defaultRaftOptions, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs },
     diskLowBytes,
-    restored: null,
+    restored,
   }
+}
+
+/** What the backup gives to a new cluster; a node that was founded from it may be started by the same line again. */
+async function takeOver(path: string, founding: FoundingRecord | null): Promise<Restored> {
+  if (founding === null) {
+    const sha256 = await hashBackup(path)
+    return restore({ path, sha256, parts: readBackup(path), limits: defaultLimits })
+  }
+  const { clusterId, restored } = founding
+  const isSame = restored !== null && (!existsSync(path) || (await hashBackup(path)) === restored.sha256)
+  if (isSame) return restored
+  throw new ConfigError(
+    `--restore: this node belongs to cluster ${clusterId} already, which was not founded from ${path}`,
+  )
 }
 
 /** The first signal asks for an orderly stop, another ends the process at once. */
@@ -129,6 +150,7 @@ function endBecause(error: unknown): never {
   if (error instanceof ConfigError) end('config', `${error.message}. --help lists all flags`)
   if (error instanceof LockedError) end('locked', error.message)
   if (error instanceof FormatVersionError) end(error.code, error.message)
+  if (error instanceof BackupError) end('backup_damaged', `${textOf(error)}. Nothing was changed`)
   if (error instanceof DamagedError) end('damaged', error.message)
   if (code === 'EADDRINUSE')
     end('address_in_use', `${textOf(error)}. Stop who listens there, or give this node another address`)

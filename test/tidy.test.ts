@@ -33,8 +33,9 @@ const reach: Readonly<Record<string, Reach>> = {
       'src/raft',
       'src/lockfsm',
       'src/storage/identity.ts',
+      'src/storage/backup-format.ts',
     ],
-    types: ['src/storage/log-store.ts', 'src/storage/founding-store.ts'],
+    types: ['src/storage/log-store.ts', 'src/storage/state-store.ts', 'src/storage/founding-store.ts'],
   },
   'src/http': {
     values: ['src/ids.ts', 'src/assert.ts', 'src/codec', 'src/config.ts', 'src/node', 'src/lockfsm/views.ts'],

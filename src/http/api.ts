@@ -314,6 +314,7 @@ export const ClusterView = Type.Object({
 export const Transferred = Type.Object({ leader: MemberId })
 export const Healthy = Type.Object({ status: oneOf(['ok']) })
 export const MetricsText = Type.String()
+export const BackupFile = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' })
 export const Ready = Type.Object({ ready: Type.Unsafe<true>({ type: 'boolean', enum: [true] }) })
 
 // ---- errors

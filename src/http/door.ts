@@ -23,6 +23,7 @@ export type ServedReplica = Pick<
   | 'core'
   | 'calls'
   | 'leading'
+  | 'backups'
 >
 
 /** A HoldfastNode, or what a test puts in its place. */

@@ -128,10 +128,9 @@ export class Backup {
   }
 
   #readHeader(): void {
-    const { clusterId, members, limits } = this.#parts.founding
     const checkpoint = this.#view?.checkpoint ?? null
     this.#step = checkpoint === null ? 'entries' : 'records'
-    this.#give(null, this.#encoder.open({ clusterId, members, limits, checkpoint }))
+    this.#give(null, this.#encoder.open({ ...this.#parts.founding, checkpoint }))
   }
 
   #readRecords(): void {

@@ -17,6 +17,7 @@ import { DamagedError } from '../storage/log-store.ts'
 import type { LogMeta, LogStore } from '../storage/log-store.ts'
 import { DamagedStateError } from '../storage/state-store.ts'
 import type { StateStore } from '../storage/state-store.ts'
+import { Backups } from './backup.ts'
 import { DiskSpace } from './disk-space.ts'
 import type { Volume } from './disk-space.ts'
 import { DiskWriter } from './disk-writer.ts'
@@ -140,6 +141,7 @@ export class HoldfastNode {
       this.#stopped = true
       this.#timer?.cancel()
       this.space.stop()
+      this.replica?.backups.stop()
       // The replica says so in the middle of a turn, which may still have something to read or write.
       this.#parts.host.defer(() => {
         this.#disk.stop()
@@ -227,6 +229,13 @@ export class HoldfastNode {
         this.#disk.store({ meta: this.#meta }, stored)
       },
       failed: (error: Error) => this.#writeFailed(error),
+      backups: new Backups({
+        host,
+        founding: record,
+        store,
+        state: this.#state,
+        log: () => ({ start: raft.log.start.index, durable: raft.durability.durableIndex }),
+      }),
     }
     this.replica = new Replica(parts, () => this.#wake())
     for (const peer of members) if (this.peers.isConnected(peer)) this.replica.connected(peer, false)

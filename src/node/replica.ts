@@ -24,6 +24,7 @@ import type { LogStore } from '../storage/log-store.ts'
 import type { StateStore } from '../storage/state-store.ts'
 import { Administration } from './administration.ts'
 import { refusalOf } from './admission.ts'
+import type { Backups } from './backup.ts'
 import { Calls } from './calls.ts'
 import type { CallRequest } from './calls.ts'
 import { Core } from './core.ts'
@@ -72,6 +73,7 @@ export interface ReplicaParts {
   /** Stores that this disk counts from now on, then calls `stored`. */
   storeCounted(stored: () => void): void
   failed(error: Error): void
+  readonly backups: Backups
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string }
@@ -82,6 +84,7 @@ export class Replica {
   readonly calls: Calls
   readonly leading: Leading
   readonly keeping: Keeping
+  readonly backups: Backups
   readonly #parts: ReplicaParts
   readonly #commands: OwnCommands
   readonly #renewals: Renewals
@@ -102,6 +105,7 @@ export class Replica {
     this.#parts = parts
     this.#wake = wake
     this.lock = parts.lock
+    this.backups = parts.backups
     this.#appliedIndex = parts.raft.appliedIndex
     this.core = this.#createCore()
     // Far from the names of other runs of this node: an answer to one of theirs must not be taken for ours (B71).

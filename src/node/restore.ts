@@ -4,18 +4,19 @@
 //
 // The old cluster went on counting, too, and what it gave since is not in the file. Both counters therefore jump: a
 // million grants a second for eleven days are fewer than that, and thousands of restores fit below 2^53.
+import { assert, unreachable } from '../assert.ts'
 import { decodePayload } from '../codec/command.ts'
+import { decodeRecord } from '../codec/record.ts'
 import { asSequence, asToken } from '../ids.ts'
 import type { ClusterId } from '../ids.ts'
 import { apply } from '../lockfsm/apply.ts'
-import { fromRecords } from '../lockfsm/records.ts'
+import { fromRecords } from '../lockfsm/load.ts'
 import type { StateRecord } from '../lockfsm/records.ts'
 import { createState } from '../lockfsm/state.ts'
 import type { FirstCounters, Limits, LockState } from '../lockfsm/state.ts'
 import { BackupError } from '../storage/backup-format.ts'
 import type { BackupPart } from '../storage/backup-format.ts'
 import type { FoundingRecord, Restored } from '../storage/founding-store.ts'
-import type { RecordBytes } from '../storage/state-store.ts'
 
 export const restoreJump = 10 ** 12
 
@@ -25,47 +26,71 @@ export interface RestoreParts {
   /** Names the file. */
   readonly sha256: string
   readonly parts: AsyncIterable<BackupPart>
-  readonly decodeRecord: (bytes: RecordBytes) => StateRecord
   /** Where the backup names no others. */
   readonly limits: Limits
 }
 
-/** Takes the state of the backup from its records through the entries behind them. Throws BackupError. */
-export async function restore({ path, sha256, parts, decodeRecord, limits }: RestoreParts): Promise<Restored> {
-  let from: ClusterId | null = null
-  let itsLimits = limits
-  let state: LockState | null = null
-  const records: StateRecord[] = []
-  const loaded = (): LockState => {
-    state ??= records.length === 0 ? createState(itsLimits) : fromRecords(records, itsLimits)
-    return state
-  }
-  // What contradicts itself although every checksum is right was written by something else than this program.
-  const orWrong = <Value>(make: () => Value): Value => {
+/** Makes the state of the backup from its records and the entries behind them. Throws BackupError. */
+export async function restore({ path, sha256, parts, limits }: RestoreParts): Promise<Restored> {
+  const rebuilding = new Rebuilding(limits)
+  for await (const part of parts) {
     try {
-      return make()
+      rebuilding.take(part)
     } catch (error) {
+      // All checksums are right: it was written so, by something else than this program.
       throw new BackupError(path, 'its records or entries make no sense', error)
     }
   }
-  for await (const part of parts) {
-    if (part.kind === 'header') {
-      from = part.clusterId
-      itsLimits = { ...limits, ...part.limits }
-    } else if (part.kind === 'records') {
-      for (const record of part.records) records.push(orWrong(() => decodeRecord(record)))
-    } else {
-      for (const { time, payload } of part.entries)
-        orWrong(() => apply(loaded(), { time, commands: decodePayload(payload) }))
+  const { from, state } = rebuilding
+  if (from === null || state === null) throw new BackupError(path, 'it is empty')
+  const firstToken = asToken(jumped(path, state.nextToken))
+  const firstSequence = asSequence(jumped(path, state.nextSequence))
+  return { from, sha256, firstToken, firstSequence }
+}
+
+class Rebuilding {
+  from: ClusterId | null = null
+  #limits: Limits
+  #first: FirstCounters | undefined
+  #state: LockState | null = null
+  #records: StateRecord[] = []
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** null before there was anything. */
+  get state(): LockState | null {
+    if (this.from === null) return null
+    this.#state ??= this.#begin()
+    return this.#state
+  }
+
+  take(part: BackupPart): void {
+    switch (part.kind) {
+      case 'header':
+        this.from = part.clusterId
+        this.#limits = { ...this.#limits, ...part.limits }
+        this.#first = firstCounters(part)
+        return
+      case 'records':
+        for (const record of part.records) this.#records.push(decodeRecord(record))
+        return
+      case 'entries': {
+        const { state } = this
+        assert(state !== null, 'the header comes first')
+        for (const { time, payload } of part.entries) apply(state, { time, commands: decodePayload(payload) })
+        return
+      }
+      default:
+        return unreachable(part)
     }
   }
-  if (from === null) throw new BackupError(path, 'it has no header')
-  const { nextToken, nextSequence } = orWrong(loaded)
-  return {
-    from,
-    sha256,
-    firstToken: asToken(jumped(path, nextToken)),
-    firstSequence: asSequence(jumped(path, nextSequence)),
+
+  #begin(): LockState {
+    const records = this.#records
+    this.#records = []
+    return records.length === 0 ? createState(this.#limits, this.#first) : fromRecords(records, this.#limits)
   }
 }
 

@@ -6,6 +6,7 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { unreachable } from '../assert.ts'
 import { FormatError } from '../codec/packr.ts'
+import { hashRecord } from '../codec/record.ts'
 import { asClusterTime, asDigest, asIndex, asTerm } from '../ids.ts'
 import type { Entry } from '../raft/entry.ts'
 import {
@@ -23,7 +24,6 @@ import { chainStart } from './log-record.ts'
 import { DamagedError } from './log-store.ts'
 import { followEntry } from './read-log.ts'
 import type { Tip } from './read-log.ts'
-import type { RecordBytes } from './state-store.ts'
 
 const readBytes = 256 * 1024
 
@@ -47,12 +47,9 @@ export async function hashBackup(path: string): Promise<string> {
 }
 
 /** What is in a file that hashBackup has verified. Throws BackupError where it contradicts itself. */
-export async function* readBackup(
-  path: string,
-  hashRecord: (record: RecordBytes) => number,
-): AsyncGenerator<BackupPart> {
+export async function* readBackup(path: string): AsyncGenerator<BackupPart> {
   await using file = await openFile(path)
-  const check = new Check(path, hashRecord)
+  const check = new Check(path)
   for await (const block of blocksOf(path, file)) {
     const part = check.next(block)
     if (part !== null) yield part
@@ -80,7 +77,6 @@ async function* blocksOf(path: string, file: FileHandle): AsyncGenerator<BackupB
 /** Whether the blocks of a file follow each other as they must. */
 class Check {
   readonly #path: string
-  readonly #hashRecord: (record: RecordBytes) => number
   #header: BackupHeader | null = null
   #end: BackupEnd | null = null
   #tip: Tip = { index: asIndex(0), term: asTerm(0), time: asClusterTime(0), chain: chainStart }
@@ -88,9 +84,8 @@ class Check {
   #digest = 0
   #entries = 0
 
-  constructor(path: string, hashRecord: (record: RecordBytes) => number) {
+  constructor(path: string) {
     this.#path = path
-    this.#hashRecord = hashRecord
   }
 
   next(block: BackupBlock): BackupPart | null {
@@ -103,7 +98,7 @@ class Check {
         return block
       case 'records':
         if (this.#entries > 0) throw this.#error('its blocks are out of order')
-        for (const record of block.records) this.#digest = (this.#digest + this.#hashRecord(record)) % 2 ** 48
+        for (const record of block.records) this.#digest = (this.#digest + hashRecord(record)) % 2 ** 48
         this.#records += block.records.length
         return block
       case 'entries':

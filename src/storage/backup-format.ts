@@ -8,10 +8,20 @@ import { createHash } from 'node:crypto'
 import { unreachable } from '../assert.ts'
 import { FormatError, pack, unpack } from '../codec/packr.ts'
 import type { Reader } from '../codec/packr.ts'
-import { asClusterId, asClusterTime, asDigest, asIncarnation, asIndex, asNodeId, asTerm } from '../ids.ts'
-import type { ClusterId, Index } from '../ids.ts'
+import {
+  asClusterId,
+  asClusterTime,
+  asDigest,
+  asIncarnation,
+  asIndex,
+  asNodeId,
+  asSequence,
+  asTerm,
+  asToken,
+} from '../ids.ts'
+import type { Index } from '../ids.ts'
 import type { Entry } from '../raft/entry.ts'
-import type { FoundingMember } from './founding-store.ts'
+import type { FoundingRecord, Restored } from './founding-store.ts'
 import { chainOf, chainStart, encodeEntry } from './log-record.ts'
 import type { ChainHash } from './log-store.ts'
 import type { Checkpoint, RecordBytes } from './state-store.ts'
@@ -25,11 +35,9 @@ export const blockLengthBytes = 4
 export const blockBytesMax = 16 * 1024 * 1024
 export const backupHashBytes = 32
 
-export interface BackupHeader {
+/** Opens with the founding of the cluster: where it began to count matters to a log that begins at its beginning. */
+export interface BackupHeader extends FoundingRecord {
   readonly kind: 'header'
-  readonly clusterId: ClusterId
-  readonly members: readonly FoundingMember[]
-  readonly limits: Readonly<Record<string, number>>
   /** null: there was none, and the log begins at its beginning. */
   readonly checkpoint: Checkpoint | null
 }
@@ -136,15 +144,10 @@ export class BackupEncoder {
 function rowOf(block: BackupBlock): readonly unknown[] {
   switch (block.kind) {
     case 'header': {
-      const { clusterId, members, limits, checkpoint } = block
+      const { clusterId, members, limits, restored, checkpoint } = block
       const named = members.map(({ id, incarnation }) => [id, incarnation])
-      return [
-        tags.header,
-        clusterId,
-        named,
-        Object.entries(limits),
-        checkpoint === null ? [] : checkpointRow(checkpoint),
-      ]
+      const [from, began] = [restoredRow(restored), checkpointRow(checkpoint)]
+      return [tags.header, clusterId, named, Object.entries(limits), from, began]
     }
     case 'records':
       return [tags.records, block.records.map(({ key, value }) => [key, value])]
@@ -175,6 +178,7 @@ function takeBlock(tag: number, reader: Reader): BackupBlock {
           .rows(100)
           .map((row) => ({ id: asNodeId(row.text(32)), incarnation: asIncarnation(row.text(64)) })),
         limits: Object.fromEntries(reader.rows(100).map((row) => [row.text(64), row.count()])),
+        restored: takeRestored(reader.row()),
         checkpoint: takeCheckpoint(reader.row()),
       }
     case tags.records:
@@ -190,7 +194,22 @@ function takeBlock(tag: number, reader: Reader): BackupBlock {
   }
 }
 
-function checkpointRow(checkpoint: Checkpoint): readonly unknown[] {
+function restoredRow(restored: Restored | null): readonly unknown[] {
+  if (restored === null) return []
+  const { from, sha256, firstToken, firstSequence } = restored
+  return [from, sha256, firstToken, firstSequence]
+}
+
+function takeRestored(reader: Reader): Restored | null {
+  if (reader.remaining === 0) return null
+  const [from, sha256] = [asClusterId(reader.text(64)), reader.text(64)]
+  const [firstToken, firstSequence] = [asToken(reader.count()), asSequence(reader.count())]
+  reader.end()
+  return { from, sha256, firstToken, firstSequence }
+}
+
+function checkpointRow(checkpoint: Checkpoint | null): readonly unknown[] {
+  if (checkpoint === null) return []
   const { index, term, time, chain, digest, records, oldestBucket, incarnations } = checkpoint
   return [index, term, time, chain, digest, records, oldestBucket, Object.entries(incarnations)]
 }

@@ -61,12 +61,13 @@ export async function serveReplica(double: Partial<ServedReplica>, log = silent)
   const { node, app } = await startOneMember()
   const { replica } = node
   if (replica === null) throw new Error('a started node has a replica')
-  const { core, calls, leading, lock } = replica
+  const { core, calls, leading, lock, backups } = replica
   const served: ServedReplica = {
     core,
     calls,
     leading,
     lock,
+    backups,
     leader: self,
     clusterTime: replica.clusterTime,
     appliedIndex: replica.appliedIndex,
