@@ -8,7 +8,7 @@ import { decodePayload } from '../codec/command.ts'
 import type { Tally } from '../codec/digest.ts'
 import type { Frame } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
-import { asRun } from '../ids.ts'
+import { asIndex, asRun } from '../ids.ts'
 import type { ClusterId, ClusterTime, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
 import { apply } from '../lockfsm/apply.ts'
 import { attendance } from '../lockfsm/attendance.ts'
@@ -139,6 +139,10 @@ export class Replica {
       send: (to, frame) => parts.peers.send(to, frame),
       installed: (index) => this.#onInstalled(index),
       wake,
+    })
+    this.keeping.holds.add(() => {
+      const from = parts.backups.holdsLogFrom
+      return from === null ? null : asIndex(from - 1)
     })
     this.leading = new Leading({
       core: this.core,
