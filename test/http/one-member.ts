@@ -1,10 +1,12 @@
 // A cluster of one member in this process, with the HTTP side of it: the real node on a disk in memory, without a network.
+import { hashRecord, voidKeys } from '../../src/codec/record.ts'
 import { defaultLimits } from '../../src/lockfsm/state.ts'
 import type { Limits } from '../../src/lockfsm/state.ts'
 import { asNodeId } from '../../src/ids.ts'
 import { createLog } from '../../src/http/log.ts'
 import type { App, ServedNode, ServedReplica } from '../../src/http/door.ts'
 import { buildServer } from '../../src/http/server.ts'
+import { defaultKeeping } from '../../src/node/keeping.ts'
 import { HoldfastNode } from '../../src/node/node.ts'
 import { createProcessHost } from '../../src/node/process-host.ts'
 import type { Volume } from '../../src/node/disk-space.ts'
@@ -38,7 +40,11 @@ export async function startOneMember(limits: Partial<Limits> = {}, volume = endl
 
 /** A node that was built and not started: its cluster is not founded. */
 export function createNode(limits: Limits = defaultLimits, volume = endlessVolume): HoldfastNode {
-  const disk = new MemoryDisk({ schedule: (delayMs, run) => void setTimeout(run, delayMs), random: Math.random })
+  const disk = new MemoryDisk({
+    schedule: (delayMs, run) => void setTimeout(run, delayMs),
+    random: Math.random,
+    rules: { hashRecord, voidKeys },
+  })
   const host = createProcessHost({
     report: () => {},
     fatal: ({ message }) => {
@@ -47,8 +53,27 @@ export function createNode(limits: Limits = defaultLimits, volume = endlessVolum
   })
   const raft = { ...defaultRaftOptions, heartbeatMs: 10, electionTimeoutMinMs: 20, electionTimeoutMaxMs: 40 }
   return new HoldfastNode(
-    { self, members: [self], httpUrl: 'http://127.0.0.1:7101', limits, raft, diskLowBytes: 1000, restored: null },
-    { host, wire: noNetwork, store: disk.openLog(), foundingStore: disk.openFounding(), volume },
+    {
+      self,
+      members: [self],
+      httpUrl: 'http://127.0.0.1:7101',
+      limits,
+      raft,
+      keeping: defaultKeeping,
+      diskLowBytes: 1000,
+      restored: null,
+    },
+    {
+      host,
+      wire: noNetwork,
+      store: disk.openLog(),
+      state: disk.openState(),
+      resetState: () => {
+        throw new Error('the state of this disk is never damaged')
+      },
+      foundingStore: disk.openFounding(),
+      volume,
+    },
   )
 }
 
