@@ -163,6 +163,13 @@ export class Keeping {
     if (!core.raft.canServe && !this.receiver.isBusy && now >= this.#nextAskAt) this.#ask(now)
   }
 
+  /** The disks are about to be closed. */
+  stop(): void {
+    this.checkpoints.stop()
+    this.sender.stop()
+    this.receiver.stop()
+  }
+
   // ---- taking a snapshot in
 
   #isNews({ index }: Checkpoint): boolean {

@@ -145,6 +145,7 @@ export class HoldfastNode {
       // The replica says so in the middle of a turn, which may still have something to read or write.
       this.#parts.host.defer(() => {
         this.#disk.stop()
+        this.replica?.keeping.stop()
         this.peers.stop()
         Promise.all([this.#parts.store.close(), this.#state.close()]).then(
           () => stopped(),
@@ -172,14 +173,19 @@ export class HoldfastNode {
     begin(parts, (error, begun) => {
       if (begun !== null) this.#becomeReplica(record, limits, begun, serving)
       else if (error instanceof DamagedStateError) this.#goOnWithoutState(error, () => this.#serve(serving))
-      else if (error instanceof DamagedError) this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
+      else if (error instanceof DamagedError)
+        this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
       else if (error !== null) this.#writeFailed(error)
     })
   }
 
   /** Log, term and vote are intact: the node goes on voting, and gets a snapshot. */
   #goOnWithoutState({ message }: DamagedStateError, then: () => void): void {
-    this.#parts.host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
+    this.#parts.host.report({
+      level: 'error',
+      message: 'the state is given up, a snapshot will replace it',
+      details: { message },
+    })
     this.#parts.resetState((error, state) => {
       if (state === null) return this.#writeFailed(error ?? new Error('no state'))
       this.#state = state
