@@ -181,16 +181,15 @@ export class HoldfastNode {
 
   /** Log, term and vote are intact: the node goes on voting, and gets a snapshot. */
   #goOnWithoutState({ message }: DamagedStateError, then: () => void): void {
-    this.#parts.host.report({
-      level: 'error',
-      message: 'the state is given up, a snapshot will replace it',
-      details: { message },
-    })
-    this.#parts.resetState((error, state) => {
-      if (state === null) return this.#writeFailed(error ?? new Error('no state'))
-      this.#state = state
-      then()
-    })
+    const { host, resetState } = this.#parts
+    host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
+    const reset = (): void =>
+      resetState((error, state) => {
+        if (state === null) return this.#writeFailed(error ?? new Error('no state'))
+        this.#state = state
+        then()
+      })
+    this.#state.close().then(reset, (error: unknown) => this.#writeFailed(asError(error)))
   }
 
   #becomeReplica(record: FoundingRecord, limits: Limits, begun: Begun, serving: () => void): void {
