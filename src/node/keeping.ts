@@ -127,6 +127,11 @@ export class Keeping {
     this.checkpoints.marked({ index, term, time }, incarnationsAt(this.#parts.core.raft, index))
   }
 
+  /** Of the entries in the log, about. */
+  get logBytes(): number {
+    return this.#parts.store.bytes
+  }
+
   /** A frame of a peer about snapshots or digests. */
   receive(from: NodeId, frame: SnapshotFrame | DigestNews): void {
     switch (frame.kind) {

@@ -5,7 +5,7 @@ import type { FoundingNews, Frame, RejectReason } from '../codec/frame.ts'
 import type { Introduction } from '../codec/introduction.ts'
 import { protocolVersion } from '../codec/introduction.ts'
 import { asIncarnation, asRun } from '../ids.ts'
-import type { NodeId } from '../ids.ts'
+import type { Incarnation, NodeId } from '../ids.ts'
 import { createState } from '../lockfsm/state.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import { incarnationsAt } from '../raft/members.ts'
@@ -129,6 +129,17 @@ export class HoldfastNode {
 
   get founding(): FoundingRecord | null {
     return this.#founding.record
+  }
+
+  /** The disk of a member that counts, as far as is committed here; null until the cluster is founded. */
+  incarnationOf(member: NodeId): Incarnation | null {
+    const raft = this.replica?.core.raft
+    const founders = this.#founding.record?.members ?? []
+    const incarnation =
+      raft === undefined
+        ? founders.find(({ id }) => id === member)?.incarnation
+        : incarnationsAt(raft, raft.commitIndex).get(member)
+    return incarnation ?? null
   }
 
   get run(): LogMeta['run'] {
@@ -333,13 +344,7 @@ export class HoldfastNode {
   }
 
   #judge(peer: Introduction): RejectReason | null {
-    const raft = this.replica?.core.raft
-    const founders = this.#founding.record?.members ?? []
-    const inForce =
-      raft === undefined
-        ? founders.find(({ id }) => id === peer.node)?.incarnation
-        : incarnationsAt(raft, raft.commitIndex).get(peer.node)
-    return this.#founding.judge(peer, inForce ?? null) ?? this.#witnesses.judge(peer)
+    return this.#founding.judge(peer, this.incarnationOf(peer.node)) ?? this.#witnesses.judge(peer)
   }
 
   #onFrame(from: NodeId, frame: Frame): void {
