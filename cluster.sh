@@ -15,6 +15,8 @@ usage: ./cluster.sh VERB
   kill N     ends node N at once (SIGKILL)
   logs [N]   the end of the log of node N, or of all
   wipe       stops all nodes and deletes their data
+  backup FILE         writes everything committed to a new file, while the nodes go on
+  restore FILE [3|5]  starts a new cluster from such a file where there is no data yet
 environment: HOLDFAST_HTTP_BASE (7100), HOLDFAST_PEER_BASE (7200), HOLDFAST_FOLDER (.holdfast beside this script), and the
 variables of a node (see --help of build/src/main.js) that this script does not set
 TEXT
@@ -243,6 +245,27 @@ wipe() {
   say "no cluster in $folder any more"
 }
 
+backup() {
+  local file=${1:-} n urls=()
+  [[ -n $file ]] || fail 'into which file?'
+  [[ ! -e $file ]] || fail "$file exists"
+  node_number 1 >/dev/null
+  for ((n = 1; n <= size; n++)); do urls+=("$(url "$n")"); done
+  node "$root/scripts/cluster-backup.mjs" "$file" "${urls[@]}"
+}
+
+# Nodes that have data are no new cluster: they would refuse the file, or go on without it.
+restore() {
+  local file=${1:-} n
+  [[ -f $file ]] || fail "which file? ${file:-none} is none"
+  for n in 1 2 3 4 5; do
+    [[ -z $(ls -A "$folder/n$n" 2>/dev/null) ]] || fail "there is data in $folder/n$n; ./cluster.sh wipe deletes it"
+  done
+  HOLDFAST_RESTORE=$(spelled "$file")
+  export HOLDFAST_RESTORE
+  up "${2:-}"
+}
+
 # The number of a node that exists.
 node_number() {
   ((size > 0)) || fail "no cluster in $folder; ./cluster.sh up starts one"
@@ -267,6 +290,8 @@ case $verb in
     ;;
   logs) logs "${2:+$(node_number "$2")}" ;;
   wipe) wipe ;;
+  backup) backup "${2:-}" ;;
+  restore) restore "${2:-}" "${3:-}" ;;
   help | --help | -h) usage ;;
   *) usage >&2; exit 2 ;;
 esac

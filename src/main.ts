@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
+import { hashRecord, voidKeys } from './codec/record.ts'
 import { addressText, ConfigError, readConfig, usage } from './config.ts'
 import type { Config } from './config.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -15,7 +16,7 @@ import { createLog, writeReport } from './http/log.ts'
 import { buildServer } from './http/server.ts'
 import { defaultLimits } from './lockfsm/state.ts'
 import { HoldfastNode } from './node/node.ts'
-import type { NodeSetup } from './node/node.ts'
+import type { NodeParts, NodeSetup } from './node/node.ts'
 import { createProcessHost, createVolume } from './node/process-host.ts'
 import { createTcpWire } from './node/tcp.ts'
 import type { TcpWire } from './node/tcp.ts'
@@ -27,7 +28,10 @@ import { FormatVersionError, LockedError } from './storage/damage.ts'
 import { FoundingFile } from './storage/founding-store.ts'
 import type { FoundingRecord, Restored } from './storage/founding-store.ts'
 import { openLevelLogStore } from './storage/level-log-store.ts'
+import { openLevelStateStore, wipeState } from './storage/level-state-store.ts'
 import { DamagedError } from './storage/log-store.ts'
+import { DamagedStateError } from './storage/state-store.ts'
+import type { StateStore } from './storage/state-store.ts'
 
 /** Larger than any frame that a node makes. */
 const frameBytesMax = 16 * 1024 * 1024
@@ -70,6 +74,8 @@ async function start(): Promise<Parts> {
   // Before anything is written: a file that is wrong leaves no trace.
   const restored = config.restore === null ? null : await takeOver(config.restore, foundingStore.read())
   const store = await openLevelLogStore(join(config.dataFolder, 'log'))
+  const stateFolder = join(config.dataFolder, 'state')
+  const state = await openState(stateFolder, log)
   const wire = await createTcpWire({
     listen: config.peerListen,
     peers: config.members,
@@ -82,7 +88,14 @@ async function start(): Promise<Parts> {
     fatal: ({ code, message, advice }) => end(code, `${message}. ${advice}`),
   })
   const volume = createVolume(config.dataFolder)
-  const node = new HoldfastNode(nodeSetup(config, restored), { host, wire, store, foundingStore, volume })
+  const resetState: NodeParts['resetState'] = (done) => {
+    emptyState(stateFolder).then(
+      (opened) => done(null, opened),
+      (error: unknown) => done(asError(error), null),
+    )
+  }
+  const parts = { host, wire, store, state, resetState, foundingStore, volume }
+  const node = new HoldfastNode(nodeSetup(config, restored), parts)
   const peerAddresses = new Map([...config.members].map(([id, address]) => [id, addressText(address)]))
   const server = await buildServer(node, { log, peerAddresses, withProcessMetrics: true })
   // By number: a name may stand for several addresses, and each would be another server.
@@ -101,9 +114,26 @@ function nodeSetup(config: Config, restored: Restored | null): NodeSetup {
     httpUrl,
     limits: defaultLimits,
     raft: { ...defaultRaftOptions, heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs },
+    keeping: config.keeping,
     diskLowBytes,
     restored,
   }
+}
+
+/** A state that is damaged costs only itself: the log is intact, and the node gets a snapshot (DESIGN 6). */
+async function openState(folder: string, log: FastifyBaseLogger): Promise<StateStore> {
+  try {
+    return await openLevelStateStore(folder, { rules: { hashRecord, voidKeys } })
+  } catch (error) {
+    if (!(error instanceof DamagedStateError)) throw error
+    log.error(`the state is given up: ${error.message}`)
+    return emptyState(folder)
+  }
+}
+
+async function emptyState(folder: string): Promise<StateStore> {
+  await wipeState(folder)
+  return openLevelStateStore(folder, { rules: { hashRecord, voidKeys } })
 }
 
 /** What the backup gives to a new cluster; a node that was founded from it may be started by the same line again. */
@@ -169,6 +199,10 @@ function endAsBug(error: unknown): never {
 function end(ending: Ending, message: string): never {
   process.stderr.write(`holdfast: ${ending}: ${message.replaceAll('\n', ' ')}\n`)
   process.exit(exitCodes[ending].code)
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }
 
 function textOf(error: unknown): string {

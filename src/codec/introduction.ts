@@ -43,7 +43,14 @@ export function introductionRow(introduction: Introduction): readonly unknown[] 
   const { version, node, incarnation, run, httpUrl, disk, founding } = introduction
   const { members, limits, backup, founded, clusterId, record } = founding
   // A null is a value to a reader, a list is not.
-  const stage = [members, Object.entries(limits), backup, founded, clusterId, record === null ? [] : [recordRow(record)]]
+  const stage = [
+    members,
+    Object.entries(limits),
+    backup,
+    founded,
+    clusterId,
+    record === null ? [] : [recordRow(record)],
+  ]
   return [version, node, incarnation, run, httpUrl, disk.term, disk.lastIndex, stage]
 }
 

@@ -24,10 +24,12 @@ export type ServedReplica = Pick<
   | 'calls'
   | 'leading'
   | 'backups'
+  | 'keeping'
+  | 'replace'
 >
 
 /** A HoldfastNode, or what a test puts in its place. */
-export interface ServedNode extends Pick<HoldfastNode, 'setup' | 'founding' | 'space'> {
+export interface ServedNode extends Pick<HoldfastNode, 'setup' | 'founding' | 'space' | 'incarnationOf'> {
   /** null until the cluster is founded. */
   readonly replica: ServedReplica | null
   readonly peers: Pick<Peers, 'isConnected' | 'httpUrlOf'>

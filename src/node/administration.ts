@@ -59,7 +59,10 @@ export class Administration {
   }
 
   /** A frame of a peer about one of the two. */
-  receive(from: NodeId, frame: Extract<Frame, { kind: 'transferRequest' | 'replaceRequest' | 'replaceRefused' }>): void {
+  receive(
+    from: NodeId,
+    frame: Extract<Frame, { kind: 'transferRequest' | 'replaceRequest' | 'replaceRefused' }>,
+  ): void {
     const { core, self } = this.#parts
     const leads = this.#parts.leader() === self
     if (frame.kind === 'transferRequest') {

@@ -49,6 +49,7 @@ export class Checkpoints {
   made = 0
   lastMs = 0
   #beganAt = 0
+  #stopped = false
 
   /** `tally` is that of the state as it was loaded. */
   constructor(parts: CheckpointsParts, tally: Tally) {
@@ -62,7 +63,7 @@ export class Checkpoints {
 
   /** The entry at `at` asks for a checkpoint and has just been applied, and none behind it. */
   marked(at: LogStart, incarnations: ReadonlyMap<string, Incarnation>): void {
-    if (this.#making !== null) return
+    if (this.#making !== null || this.#stopped) return
     const { host, lock, state } = this.#parts
     this.#beganAt = host.now()
     this.#making = {
@@ -91,6 +92,13 @@ export class Checkpoints {
     making?.writer.abandon()
     this.#making = null
     then()
+  }
+
+  /** The disks are about to be closed: whatever is under way is not continued. */
+  stop(): void {
+    if (this.#making?.phase !== 'writing') this.#making?.writer.abandon()
+    this.#making = null
+    this.#stopped = true
   }
 
   #encodeLater(making: Making): void {
@@ -125,6 +133,7 @@ export class Checkpoints {
     if (this.#parts.durableIndex() < making.at.index) return
     making.phase = 'writing'
     this.#parts.log.chainAt(making.at.index, (error, chain) => {
+      if (this.#making !== making) return
       if (error !== null) return this.#parts.failed(error)
       const { at, incarnations, cut, writer } = making
       const { digest, records } = this.#tally
@@ -134,6 +143,7 @@ export class Checkpoints {
   }
 
   #written(checkpoint: Checkpoint, error: Error | null): void {
+    if (this.#stopped) return
     if (error !== null) return this.#parts.failed(error)
     this.#making = null
     this.made++

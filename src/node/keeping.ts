@@ -127,6 +127,11 @@ export class Keeping {
     this.checkpoints.marked({ index, term, time }, incarnationsAt(this.#parts.core.raft, index))
   }
 
+  /** Of the entries in the log, about. */
+  get logBytes(): number {
+    return this.#parts.store.bytes
+  }
+
   /** A frame of a peer about snapshots or digests. */
   receive(from: NodeId, frame: SnapshotFrame | DigestNews): void {
     switch (frame.kind) {
@@ -161,6 +166,13 @@ export class Keeping {
     this.receiver.expire(now)
     this.#judge(this.digests.expire(now))
     if (!core.raft.canServe && !this.receiver.isBusy && now >= this.#nextAskAt) this.#ask(now)
+  }
+
+  /** The disks are about to be closed. */
+  stop(): void {
+    this.checkpoints.stop()
+    this.sender.stop()
+    this.receiver.stop()
   }
 
   // ---- taking a snapshot in

@@ -79,7 +79,10 @@ export function loadState(
       const problem = error ?? unreadable
       if (problem !== null) return done(problem, null)
       loading.finish(checkpoint, (problem, loaded) =>
-        done(loaded === null ? damagedState('state', `the checkpoint at ${checkpoint.index}: ${problem}`) : null, loaded),
+        done(
+          loaded === null ? damagedState('state', `the checkpoint at ${checkpoint.index}: ${problem}`) : null,
+          loaded,
+        ),
       )
     },
   )

@@ -5,7 +5,7 @@ import type { FoundingNews, Frame, RejectReason } from '../codec/frame.ts'
 import type { Introduction } from '../codec/introduction.ts'
 import { protocolVersion } from '../codec/introduction.ts'
 import { asIncarnation, asRun } from '../ids.ts'
-import type { NodeId } from '../ids.ts'
+import type { Incarnation, NodeId } from '../ids.ts'
 import { createState } from '../lockfsm/state.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import { incarnationsAt } from '../raft/members.ts'
@@ -131,6 +131,17 @@ export class HoldfastNode {
     return this.#founding.record
   }
 
+  /** The disk of a member that counts, as far as is committed here; null until the cluster is founded. */
+  incarnationOf(member: NodeId): Incarnation | null {
+    const raft = this.replica?.core.raft
+    const founders = this.#founding.record?.members ?? []
+    const incarnation =
+      raft === undefined
+        ? founders.find(({ id }) => id === member)?.incarnation
+        : incarnationsAt(raft, raft.commitIndex).get(member)
+    return incarnation ?? null
+  }
+
   get run(): LogMeta['run'] {
     return this.#meta.run
   }
@@ -145,6 +156,7 @@ export class HoldfastNode {
       // The replica says so in the middle of a turn, which may still have something to read or write.
       this.#parts.host.defer(() => {
         this.#disk.stop()
+        this.replica?.keeping.stop()
         this.peers.stop()
         Promise.all([this.#parts.store.close(), this.#state.close()]).then(
           () => stopped(),
@@ -172,19 +184,23 @@ export class HoldfastNode {
     begin(parts, (error, begun) => {
       if (begun !== null) this.#becomeReplica(record, limits, begun, serving)
       else if (error instanceof DamagedStateError) this.#goOnWithoutState(error, () => this.#serve(serving))
-      else if (error instanceof DamagedError) this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
+      else if (error instanceof DamagedError)
+        this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
       else if (error !== null) this.#writeFailed(error)
     })
   }
 
   /** Log, term and vote are intact: the node goes on voting, and gets a snapshot. */
   #goOnWithoutState({ message }: DamagedStateError, then: () => void): void {
-    this.#parts.host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
-    this.#parts.resetState((error, state) => {
-      if (state === null) return this.#writeFailed(error ?? new Error('no state'))
-      this.#state = state
-      then()
-    })
+    const { host, resetState } = this.#parts
+    host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
+    const reset = (): void =>
+      resetState((error, state) => {
+        if (state === null) return this.#writeFailed(error ?? new Error('no state'))
+        this.#state = state
+        then()
+      })
+    this.#state.close().then(reset, (error: unknown) => this.#writeFailed(asError(error)))
   }
 
   #becomeReplica(record: FoundingRecord, limits: Limits, begun: Begun, serving: () => void): void {
@@ -328,13 +344,7 @@ export class HoldfastNode {
   }
 
   #judge(peer: Introduction): RejectReason | null {
-    const raft = this.replica?.core.raft
-    const founders = this.#founding.record?.members ?? []
-    const inForce =
-      raft === undefined
-        ? founders.find(({ id }) => id === peer.node)?.incarnation
-        : incarnationsAt(raft, raft.commitIndex).get(peer.node)
-    return this.#founding.judge(peer, inForce ?? null) ?? this.#witnesses.judge(peer)
+    return this.#founding.judge(peer, this.incarnationOf(peer.node)) ?? this.#witnesses.judge(peer)
   }
 
   #onFrame(from: NodeId, frame: Frame): void {

@@ -365,7 +365,8 @@ export class Replica {
     host.fatal({
       code: 'stranger',
       message: `${self} has another disk now, ${incarnation}`,
-      advice: 'This one was replaced and counts no more. Stop it for good, or replace the member once more with an empty one.',
+      advice:
+        'This one was replaced and counts no more. Stop it for good, or replace the member once more with an empty one.',
     })
   }
 
@@ -377,7 +378,9 @@ export class Replica {
     const known = this.lock.runs.get(node)
     if (run !== null && known?.run === run) {
       this.#commands.installed(known.number, index, (command, number) =>
-        command.kind === 'acquire' || command.kind === 'openSession' ? attendance(this.lock, { node, run, number }, command) : null,
+        command.kind === 'acquire' || command.kind === 'openSession'
+          ? attendance(this.lock, { node, run, number }, command)
+          : null,
       )
     }
     this.#learnRun()

@@ -4,7 +4,13 @@
 // ends the transfer and nothing else.
 import { decodeRecord } from '../codec/record.ts'
 import { FormatError } from '../codec/packr.ts'
-import type { SnapshotChunk, SnapshotEnd, SnapshotFrame, SnapshotOffer, SnapshotReply } from '../codec/snapshot-frame.ts'
+import type {
+  SnapshotChunk,
+  SnapshotEnd,
+  SnapshotFrame,
+  SnapshotOffer,
+  SnapshotReply,
+} from '../codec/snapshot-frame.ts'
 import type { ClusterId, NodeId, Term } from '../ids.ts'
 import type { Installing } from '../storage/log-store.ts'
 import type { Checkpoint, StateInstall, StateStore } from '../storage/state-store.ts'
@@ -58,6 +64,7 @@ export class SnapshotReceiver {
   #transfer: Transfer | null = null
   /** A transfer that was given up is being cleared away: nothing new begins before. */
   #clearing = false
+  #stopped = false
   /** Snapshots taken in since the start, for metrics. */
   installed = 0
 
@@ -71,6 +78,7 @@ export class SnapshotReceiver {
 
   onOffer(from: NodeId, offer: SnapshotOffer): void {
     const { transfer: number, clusterId, checkpoint } = offer
+    if (this.#stopped) return
     const { host } = this.#parts
     const current = this.#transfer
     if (current !== null && (current.complete || current.install === null)) return this.#say(from, number, 'refused')
@@ -95,6 +103,7 @@ export class SnapshotReceiver {
     const { index, term, time, chain } = checkpoint
     const generation = this.#parts.state.nextGeneration
     this.#parts.mark({ index, term, time, chain, generation }, () => {
+      if (this.#transfer !== transfer) return
       transfer.install = this.#parts.state.install(generation)
       this.#say(from, number, 'taken')
     })
@@ -125,6 +134,7 @@ export class SnapshotReceiver {
     const { install, checkpoint, senderTerm, loading } = transfer
     install.finish(checkpoint, (error, verdict) => {
       if (error !== null) return this.#parts.failed(error)
+      if (this.#transfer !== transfer) return
       if (verdict !== 'sound') return this.#refuse(transfer, 'its records are not those of its checkpoint')
       loading.finish(checkpoint, (problem, loaded) => {
         if (loaded === null) this.#refuse(transfer, problem)
@@ -147,6 +157,12 @@ export class SnapshotReceiver {
     if (transfer === null) return
     this.#transfer = null
     this.#say(transfer.from, transfer.number, 'installed')
+  }
+
+  /** The disks are about to be closed: what is under way is left as after a crash. */
+  stop(): void {
+    this.#transfer = null
+    this.#stopped = true
   }
 
   /** To be called every now and then. */

@@ -75,11 +75,7 @@ function finishInstall(parts: StartingParts, done: (error: Error | null, begun: 
   disk.start()
 }
 
-function load(
-  parts: StartingParts,
-  stored: RaftLog,
-  done: (error: Error | null, begun: Begun | null) => void,
-): void {
+function load(parts: StartingParts, stored: RaftLog, done: (error: Error | null, begun: Begun | null) => void): void {
   const { self, host, store, state, limits, founders } = parts
   const { checkpoint } = state.stored
   if (checkpoint === null) return done(null, withoutState(parts, stored))

@@ -20,6 +20,7 @@ import {
   decodeBlock,
 } from './backup-format.ts'
 import type { BackupBlock, BackupEnd, BackupHeader, BackupPart } from './backup-format.ts'
+import { FormatVersionError } from './damage.ts'
 import { chainStart } from './log-record.ts'
 import { DamagedError } from './log-store.ts'
 import { followEntry } from './read-log.ts'
@@ -131,7 +132,8 @@ class Check {
       return followed.entry
     } catch (error) {
       // What is said there of disks is not meant for files like this one.
-      if (error instanceof DamagedError) throw this.#error(`entry ${this.#tip.index + 1} of its log is wrong`, error)
+      if (error instanceof DamagedError || error instanceof FormatVersionError)
+        throw this.#error(`entry ${this.#tip.index + 1} of its log is wrong`, error)
       throw error
     }
   }
@@ -142,11 +144,15 @@ class Check {
 }
 
 async function openFile(path: string): Promise<FileHandle> {
+  let file: FileHandle
   try {
-    return await open(path, 'r')
+    file = await open(path, 'r')
   } catch (error) {
     throw new BackupError(path, error instanceof Error ? error.message : String(error), error)
   }
+  if ((await file.stat()).isFile()) return file
+  await file.close()
+  throw new BackupError(path, 'it is not a file')
 }
 
 async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {

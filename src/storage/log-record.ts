@@ -8,6 +8,7 @@ import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { asClusterTime, asIndex, asNodeId, asTerm, type Index } from '../ids.ts'
 import type { Entry, HardState } from '../raft/entry.ts'
+import { type JsonObject, parseObject } from './checked-json.ts'
 import { damaged, FormatVersionError } from './damage.ts'
 import type { ChainHash } from './log-store.ts'
 import { decodeNote, encodeNote } from './note-record.ts'
@@ -137,6 +138,20 @@ export function unseal(where: string, what: string, value: Buffer, bytesMin: num
   const found = value[crcBytes]
   if (found !== formatVersion) throw new FormatVersionError(where, what, { found, known: formatVersion })
   if (value.length < bytesMin) throw damaged(where, `${what} is cut to ${value.length} bytes`)
+}
+
+/** A record that is written rarely, as JSON behind the header. */
+export function sealJson(record: object): Buffer {
+  const text = JSON.stringify(record)
+  const value = Buffer.allocUnsafe(recordHeaderBytes + Buffer.byteLength(text))
+  value.write(text, recordHeaderBytes)
+  return seal(value)
+}
+
+/** Throws unless `value` is intact and of this version; without fields when it is no object. */
+export function unsealJson(where: string, what: string, value: Buffer): JsonObject {
+  unseal(where, what, value, recordHeaderBytes)
+  return parseObject(value.toString('utf8', recordHeaderBytes)) ?? {}
 }
 
 function readNumber(where: string, what: string, value: Buffer, offset: number): number {

@@ -2,9 +2,9 @@
 // database has: meta (whose disk this is, where its log begins, which snapshot is being installed), and what is known of
 // the disks of the other members.
 import { asClusterTime, asIndex, asRun, asTerm } from '../ids.ts'
-import { isCount, isObject, type JsonObject, parseObject, toIncarnation, toNodeId } from './checked-json.ts'
+import { isCount, isObject, type JsonObject, toIncarnation, toNodeId } from './checked-json.ts'
 import { damaged } from './damage.ts'
-import { recordHeaderBytes, seal, unseal } from './log-record.ts'
+import { sealJson, unsealJson } from './log-record.ts'
 import type { ChainHash, Installing, LogMeta, PeerWitness } from './log-store.ts'
 import type { Tip } from './read-log.ts'
 
@@ -18,15 +18,13 @@ export interface StoredMeta {
 export function encodeMeta({ meta, start, installing }: StoredMeta): Buffer {
   const { node, incarnation, run, founded, counted } = meta
   const marked = installing === null ? null : { ...placeOf(installing), generation: installing.generation }
-  return sealText(
-    JSON.stringify({ node, incarnation, run, founded, counted, start: placeOf(start), installing: marked }),
-  )
+  return sealJson({ node, incarnation, run, founded, counted, start: placeOf(start), installing: marked })
 }
 
 /** Throws DamagedError unless `value` is a meta record. */
 export function decodeMeta(where: string, value: Buffer): StoredMeta {
   const what = 'the meta record'
-  const fields = parseObject(unsealText(where, what, value)) ?? {}
+  const fields = unsealJson(where, what, value)
   const node = toNodeId(fields['node'])
   const incarnation = toIncarnation(fields['incarnation'])
   const start = toTip(fields['start'])
@@ -47,13 +45,13 @@ export function encodePeers(peers: readonly PeerWitness[]): Buffer {
     ackIndex,
     ackRun,
   }))
-  return sealText(JSON.stringify({ peers: rows }))
+  return sealJson({ peers: rows })
 }
 
 /** Throws DamagedError unless `value` is a record of the peers. */
 export function decodePeers(where: string, value: Buffer): readonly PeerWitness[] {
   const what = 'the record of the peers'
-  const rows = parseObject(unsealText(where, what, value))?.['peers']
+  const rows = unsealJson(where, what, value)['peers']
   const peers = Array.isArray(rows) ? rows.map(toPeer) : [null]
   return peers.map((peer) => {
     if (peer === null) throw damaged(where, `${what} lacks a field or has one of a wrong type`)
@@ -61,7 +59,7 @@ export function decodePeers(where: string, value: Buffer): readonly PeerWitness[
   })
 }
 
-function placeOf({ index, term, time, chain }: Tip): Tip {
+export function placeOf({ index, term, time, chain }: Tip): Tip {
   return { index, term, time, chain }
 }
 
@@ -82,7 +80,7 @@ function toPeer(row: unknown): PeerWitness | null {
   }
 }
 
-function toTip(value: unknown): Tip | null {
+export function toTip(value: unknown): Tip | null {
   if (!isObject(value)) return null
   const { index, term, time } = value
   const chain = toChain(value)
@@ -99,15 +97,4 @@ function toInstalling(value: unknown): Installing | undefined {
 
 function toChain({ chain }: JsonObject): ChainHash | null {
   return typeof chain === 'string' && /^[0-9a-f]{32}$/.test(chain) ? chain : null
-}
-
-function sealText(text: string): Buffer {
-  const value = Buffer.allocUnsafe(recordHeaderBytes + Buffer.byteLength(text))
-  value.write(text, recordHeaderBytes)
-  return seal(value)
-}
-
-function unsealText(where: string, what: string, value: Buffer): string {
-  unseal(where, what, value, recordHeaderBytes)
-  return value.toString('utf8', recordHeaderBytes)
 }

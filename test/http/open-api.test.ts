@@ -40,6 +40,7 @@ t.test('the document mentions every route of the API and no other', (t) => {
     'GET /healthz',
     'GET /metrics',
     'GET /readyz',
+    'GET /v1/backup',
     'GET /v1/cluster',
     'GET /v1/locks',
     'GET /v1/locks/{lock}',
@@ -152,7 +153,7 @@ t.test('the document can be read at /docs', async (t) => {
   t.equal((await get(app, '/docs/json')).body['openapi'], '3.1.0')
 })
 
-t.test('headers stand in the document, and only figures are no JSON', (t) => {
+t.test('headers stand in the document, and only figures and backups are no JSON', (t) => {
   const answers = operations.flatMap(({ name, operation }) =>
     Object.entries(operation.responses).map(([status, response]) => ({ name: `${name} ${status}`, ...response })),
   )
@@ -169,6 +170,11 @@ t.test('headers stand in the document, and only figures are no JSON', (t) => {
   t.same(
     text.map(({ name }) => name),
     ['GET /metrics 200'],
+  )
+  const bytes = answers.filter(({ content }) => 'application/octet-stream' in (content ?? {}))
+  t.same(
+    bytes.map(({ name }) => name),
+    ['GET /v1/backup 200'],
   )
   t.end()
 })

@@ -66,11 +66,17 @@ function note(seen: Set<string>, event: WorldEvent): void {
     const { effect, member } = event
     if (effect.kind === 'loadEntries') seen.add('load')
     if (effect.kind === 'readReady' || effect.kind === 'refuseRead') seen.add(effect.kind)
+    if (effect.kind === 'sendSnapshot' || effect.kind === 'ignoreSnapshot') seen.add(effect.kind)
+    if (effect.kind === 'storeCounted') seen.add(effect.kind)
     if (effect.kind === 'refuseProposal' || effect.kind === 'refuseTransfer')
       seen.add(`${effect.kind} ${effect.reason}`)
+    if (effect.kind === 'installSnapshot') seen.add(`installSnapshot${effect.keepsTail ? ' with a tail' : ''}`)
+    if (effect.kind === 'refuseReplacement') seen.add(`${effect.kind} ${effect.reason}`)
+    if (effect.kind === 'persist' && effect.trimTo !== null) seen.add(`trim at ${member.state.role.kind}`)
     if (effect.kind === 'persist' && effect.truncateFrom !== null) {
       seen.add('truncation')
-      if (member.disk.queue.some(({ entries }) => entries.length > 0)) seen.add('truncation over a write under way')
+      if (member.disk.queue.some((write) => 'entries' in write && write.entries.length > 0))
+        seen.add('truncation over a write under way')
     }
   }
 }

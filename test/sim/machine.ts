@@ -4,6 +4,8 @@ import type { Failure, Report } from '../../src/node/host.ts'
 import { HoldfastNode } from '../../src/node/node.ts'
 import type { NodeSetup } from '../../src/node/node.ts'
 import type { LogBatch } from '../../src/storage/log-store.ts'
+import { hashRecord, voidKeys } from '../../src/codec/record.ts'
+import type { CheckpointWriter, StateInstall, StateStore } from '../../src/storage/state-store.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import type { SimNetwork } from './network.ts'
 import { SimProcess } from './process.ts'
@@ -114,6 +116,12 @@ export class Machine {
             return store.close()
           },
         },
+        state: burning(this.disk.openState(), process),
+        resetState: (done: (error: Error | null, state: StateStore | null) => void) => {
+          process.burn()
+          this.disk.wipeState()
+          done(null, burning(this.disk.openState(), process))
+        },
         foundingStore: this.disk.openFounding(),
         volume: {
           freeBytes: (done: (error: Error | null, bytes: number) => void) =>
@@ -189,6 +197,43 @@ export class Machine {
       },
       random: () => random.next(),
       writeMs,
+      rules: { hashRecord, voidKeys },
     })
+  }
+}
+
+/** The process may crash before each of these calls. */
+function burning(store: StateStore, process: SimProcess): StateStore {
+  const ours = <Args extends readonly unknown[], Result>(call: (...args: Args) => Result) => {
+    return (...args: Args): Result => {
+      process.burn()
+      return call(...args)
+    }
+  }
+  const writer = (made: CheckpointWriter): CheckpointWriter => ({
+    put: (record) => made.put(record),
+    delete: (key) => made.delete(key),
+    commit: ours((checkpoint, done) => made.commit(checkpoint, done)),
+    abandon: () => made.abandon(),
+  })
+  const install = (made: StateInstall): StateInstall => ({
+    generation: made.generation,
+    put: ours((records, done) => made.put(records, done)),
+    finish: ours((checkpoint, done) => made.finish(checkpoint, done)),
+    flip: ours((done) => made.flip(done)),
+    discard: ours((done) => made.discard(done)),
+  })
+  return {
+    get stored() {
+      return store.stored
+    },
+    get nextGeneration() {
+      return store.nextGeneration
+    },
+    load: ours((take, done) => store.load(take, done)),
+    begin: () => writer(store.begin()),
+    openView: () => store.openView(),
+    install: (generation) => install(store.install(generation)),
+    close: () => store.close(),
   }
 }

@@ -158,6 +158,7 @@ export class World {
           limits: defaultLimits,
           diskLowBytes: 1,
           restored: null,
+          keeping: { tailBytes: 2000, heldBytesMax: 20_000, logBytes: 4000, entries: 40, records: 60 },
           raft: { ...raftOptions, appendBytesMax: this.scenario.appendBytesMax },
         },
         timeline: this.timeline,

@@ -3,6 +3,7 @@
 import { assert } from '../../src/assert.ts'
 import { asDigest } from '../../src/ids.ts'
 import { damagedState } from '../../src/storage/damage.ts'
+import { loadRecords } from '../../src/storage/load-records.ts'
 import type {
   Checkpoint,
   CheckpointWriter,
@@ -134,19 +135,7 @@ export class MemoryStateStore implements StateStore {
       this.#device.read(() => done(null))
       return
     }
-    let count = 0
-    const next = (): void =>
-      view.read(chunkBytes, (error, records, isLast) => {
-        if (error !== null) {
-          done(error)
-          return
-        }
-        count += records.length
-        if (records.length > 0) take(records)
-        if (!isLast) next()
-        else done(count === view.checkpoint.records ? null : wrongCount(count, view.checkpoint))
-      })
-    next()
+    loadRecords(stateName, view, take, done)
   }
 
   begin(): CheckpointWriter {
@@ -278,12 +267,6 @@ export class MemoryStateStore implements StateStore {
     const sum = rows.reduce((sum, { record }) => (sum + this.#rules.hashRecord(record)) % 2 ** 48, 0)
     return rows.length === checkpoint.records && asDigest(sum) === checkpoint.digest ? 'sound' : 'mismatch'
   }
-}
-
-const chunkBytes = 64 * 1024
-
-function wrongCount(count: number, { records }: Checkpoint): Error {
-  return damagedState(stateName, `there are ${count} records, but the checkpoint has ${records}`)
 }
 
 function damageIn(rows: readonly Row[]): Error | null {

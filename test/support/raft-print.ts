@@ -129,9 +129,10 @@ export function printMember({ id, isUp, isStalled, state, disk, log }: Member): 
   const { currentTerm, votedFor } = disk.hardState
   if (!isUp) return `${id} is down: term ${currentTerm} vote ${votedFor ?? 'none'} log ${printLog(disk.log.entries)}`
   const { role } = state
+  const after = log.start === 0 ? '' : `after ${log.start}: `
   const roleText = printRole(role.kind, state.currentTerm, role.kind === 'follower' ? role.leader : null)
   const writes = disk.queue.length === 0 ? '' : `, ${disk.queue.length} writes under way`
   const { commitIndex, durability } = state
   const indexes = `commit ${commitIndex} durable ${durability.durableIndex}${writes}`
-  return `${id} ${roleText}, vote ${state.votedFor ?? 'none'}, log ${printLog(log.entries)}, ${indexes}${isStalled ? ', stalled' : ''}`
+  return `${id} ${roleText}, vote ${state.votedFor ?? 'none'}, log ${after}${printLog(log.entries.slice(log.start))}, ${indexes}${isStalled ? ', stalled' : ''}`
 }

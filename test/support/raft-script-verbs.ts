@@ -184,7 +184,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     const { isUp, disk } = one(worldOf(scene), name)
     assert(!isUp, 'a running process would notice')
     const truncateFrom = asIndex(disk.log.entries.length + 1 - Number(count))
-    writeImage(disk.log, worldOf(scene).history.names, { truncateFrom, entries: [] })
+    writeImage(disk.log, worldOf(scene).history.names, { truncateFrom, entries: [], trimTo: null })
   },
   stall(scene, [name]) {
     for (const member of membersOf(worldOf(scene), name)) member.isStalled = true
