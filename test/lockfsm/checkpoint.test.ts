@@ -15,18 +15,33 @@ import { Disk } from './disk.ts'
 import { sortedRecords } from './table.ts'
 import { World, anyWorld, tightLimits } from './world.ts'
 
-/** What is done behind an entry: nothing, a cut, a slice of one; or a slice and, when it was the last, a restart. */
-const anyPlan = fc.array(
-  fc.record({ cut: fc.boolean(), slice: fc.nat(12), restart: fc.option(fc.nat(), { freq: 2, nil: null }) }),
-  { minLength: 150, maxLength: 150, size: 'max' },
+const everyChange = [
+  'put counters',
+  'put nodeRun',
+  'put session',
+  'put request',
+  'put rememberedRequest',
+  'put rememberedOpening',
+  'put releasedToken',
+  'put endedToken',
+  'remove session',
+  'remove request',
+  'remove rememberedRequest',
+  'remove endedToken',
+  'dropBucket',
+]
+
+/** Behind an entry: whether to cut, how much to read out, and whether to start again when that was all. */
+const anyPlan = fc.record({ cut: fc.boolean(), slice: fc.integer({ min: 1, max: 12 }), restart: fc.option(fc.nat(), { freq: 1 }) })
+const anyHistory = anyWorld.chain((entries) =>
+  fc
+    .array(anyPlan, { minLength: entries.length, maxLength: entries.length, size: 'max' })
+    .map((plans) => entries.map((entry, index) => ({ ...entry, plan: plans[index] ?? null }))),
 )
+type History = typeof anyHistory extends fc.Arbitrary<infer Entries> ? Entries : never
 
-const told = new Set<string>()
-
-function live(
-  entries: Parameters<typeof fc.sample>[0] extends never ? never : readonly Behind[],
-  limits: Limits,
-): void {
+/** Lives through the history twice, once with restarts; returns the kinds of changes that cuts told. */
+function live(entries: History, limits: Limits): ReadonlySet<string> {
   const [world, disk, reference] = [new World(), new Disk(), createState(limits)]
   let state = createState(limits)
   let sinceCut: TableEntry[] = []
@@ -38,17 +53,37 @@ function live(
     checkState(state)
     world.learn(outcomes)
     sinceCut.push(entry)
+    if (plan === null) continue
     if (!disk.isReading && plan.cut) {
       disk.begin(state)
       sinceCut = []
     }
-    if (disk.isReading && disk.take(plan.slice + 1) && plan.restart !== null) {
-      state = disk.load(limits, plan.restart)
-      for (const missed of sinceCut) apply(state, missed)
-      checkState(state)
-      if (nextDeadline(state) !== nextDeadline(reference)) throw new Error('deadlines differ')
-    }
+    if (!disk.isReading || !disk.take(plan.slice) || plan.restart === null) continue
+    state = disk.load(limits, plan.restart)
+    for (const missed of sinceCut) apply(state, missed)
+    checkState(state)
+    if (nextDeadline(state) !== nextDeadline(reference)) throw new Error('deadlines differ')
   }
   if (sortedRecords(state).join() !== sortedRecords(reference).join()) throw new Error('records differ')
-  for (const change of disk.told) told.add(change)
+  return disk.told
+}
+
+for (const [name, limits] of [
+  ['default', defaultLimits],
+  ['tight', tightLimits],
+] as const) {
+  t.test(`B77 B78 B99 S7 checkpoint + rest = replay, with ${name} limits`, async (t) => {
+    const told = new Set<string>()
+    fc.assert(
+      fc.property(anyHistory, (entries) => {
+        for (const change of live(entries, limits)) told.add(change)
+      }),
+      { numRuns: 200 },
+    )
+    t.same(
+      [...everyChange].filter((change) => !told.has(change)),
+      limits === tightLimits ? [] : ['remove endedToken'],
+      'the histories reach every kind of change',
+    )
+  })
 }

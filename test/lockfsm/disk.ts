@@ -1,7 +1,7 @@
 // A disk for checkpoints of a lock table: a cut is read out in slices, and what it told is written at once when it was
 // taken whole, as a store would do it. Beside it stands what the disk must then hold: the records as they were at the
 // cut. Every commit compares the two, and the digest that was kept up to date with one that is summed anew.
-import { decodeRecord, encodeRecord, hashRecord, voidKeys } from '../../src/codec/record.ts'
+import { decodeRecord, encodeRecord, hashRecord, keyOf, voidKeys } from '../../src/codec/record.ts'
 import type { RecordBytes } from '../../src/codec/record.ts'
 import { createTally, tallyChange, tallyLoaded } from '../../src/codec/digest.ts'
 import type { Tally } from '../../src/codec/digest.ts'
@@ -9,9 +9,9 @@ import type { RecordChange } from '../../src/lockfsm/changes.ts'
 import { cutChanges } from '../../src/lockfsm/cut.ts'
 import type { Cut } from '../../src/lockfsm/cut.ts'
 import { beginLoading, finishLoading, loadRecord } from '../../src/lockfsm/load.ts'
-import { keyOf } from '../../src/codec/record.ts'
 import { toRecords } from '../../src/lockfsm/records.ts'
 import type { Limits, LockState } from '../../src/lockfsm/state.ts'
+import { shuffled } from './world.ts'
 
 export class Disk {
   /** Kinds of changes and records that were told, to see what a history has reached. */
@@ -60,7 +60,7 @@ export class Disk {
   }
 
   #write(change: RecordChange): void {
-    this.told.add(`${change.kind} ${change.kind === 'dropBucket' ? '' : change.record.kind}`)
+    this.told.add(change.kind === 'dropBucket' ? change.kind : `${change.kind} ${change.record.kind}`)
     if (change.kind === 'put') {
       const bytes = encodeRecord(change.record)
       tallyChange(this.#tally, change, bytes)
@@ -107,12 +107,4 @@ function isVoid(key: Uint8Array, oldestBucket: number): boolean {
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
-}
-
-function shuffled<T>(list: readonly T[], seed: number): readonly T[] {
-  let random = seed
-  return list
-    .map((item) => ({ item, place: (random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0) }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item)
 }
