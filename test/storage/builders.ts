@@ -1,7 +1,7 @@
 // Small logs for the tests of storage: entries, batches, and the ports' callbacks as promises.
 import type { Test } from 'tap'
 import { asClusterId, asClusterTime, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
-import type { Entry, EntryNote, HardState } from '../../src/raft/entry.ts'
+import type { Entry, HardState, MemberReplaced } from '../../src/raft/entry.ts'
 import type { FoundingRecord, FoundingStore } from '../../src/storage/founding-store.ts'
 import type { LogBatch, LogMeta, LogStore, PeerWitness } from '../../src/storage/log-store.ts'
 
@@ -22,7 +22,7 @@ export const somePeer: PeerWitness = {
   ackRun: asRun(3),
 }
 
-export const someReplacement: EntryNote = {
+export const someReplacement: MemberReplaced = {
   kind: 'memberReplaced',
   member: asNodeId('n3'),
   incarnation: asIncarnation('3'.repeat(32)),
@@ -79,6 +79,12 @@ export function read(
     store.read({ from: asIndex(from), to: asIndex(to), bytesMax }, (error, entries) =>
       error === null ? resolve(entries) : reject(error),
     )
+  })
+}
+
+export function chainAt(store: LogStore, index: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    store.chainAt(asIndex(index), (error, chain) => (error === null ? resolve(chain) : reject(error)))
   })
 }
 
