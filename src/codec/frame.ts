@@ -8,7 +8,7 @@ import { messageRow, takeMessage } from './message.ts'
 import { FormatError, pack, unpack } from './packr.ts'
 import type { Reader } from './packr.ts'
 
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 export type Frame = Hello | Welcome | Rejected | FoundingNews | RaftFrame | Forward | ForwardRefused | TransferRequest
 
@@ -75,6 +75,8 @@ export interface FoundingNews {
 
 export interface RaftFrame {
   readonly kind: 'raft'
+  /** As whom the sender speaks: null while it does not count. */
+  readonly as: Incarnation | null
   readonly message: Message
 }
 
@@ -155,7 +157,7 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
     case 'foundingNews':
       return [frame.clusterId, frame.founded]
     case 'raft':
-      return [messageRow(frame.message)]
+      return [frame.as, messageRow(frame.message)]
     case 'forward':
       return [frame.sending, frame.commands]
     case 'forwardRefused':
@@ -180,7 +182,7 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
     case tags.foundingNews:
       return { kind: 'foundingNews', clusterId: takeClusterId(reader), founded: reader.flag() }
     case tags.raft:
-      return { kind: 'raft', message: takeMessage(reader.row()) }
+      return { kind: 'raft', as: takeIncarnation(reader), message: takeMessage(reader.row()) }
     case tags.forward:
       return { kind: 'forward', sending: reader.count(), commands: reader.bytesList(listMax) }
     case tags.forwardRefused: {
@@ -235,6 +237,11 @@ function takeIntroduction(reader: Reader): Introduction {
 function takeClusterId(reader: Reader): ClusterId | null {
   const text = reader.textOrNull(64)
   return text === null ? null : asClusterId(text)
+}
+
+function takeIncarnation(reader: Reader): Incarnation | null {
+  const text = reader.textOrNull(64)
+  return text === null ? null : asIncarnation(text)
 }
 
 function takeReason(reader: Reader): RejectReason {

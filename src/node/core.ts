@@ -2,7 +2,7 @@
 // be read back. Inputs in, effects carried out in their order, each step's before the next input.
 import { unreachable } from '../assert.ts'
 import { asIo } from '../ids.ts'
-import type { Index, Io, NodeId } from '../ids.ts'
+import type { Incarnation, Index, Io, NodeId } from '../ids.ts'
 import type { Effect, LoadEntries, RefuseTransfer, RoleChanged, Send } from '../raft/effect.ts'
 import type { Entry } from '../raft/entry.ts'
 import type { Input } from '../raft/input.ts'
@@ -14,7 +14,7 @@ import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
 
 export interface CoreEvents {
-  send(to: NodeId, message: Message): void
+  send(to: NodeId, as: Incarnation | null, message: Message): void
   apply(entries: readonly Entry[]): void
   readReady(id: number, index: Index): void
   readRefused(id: number): void
@@ -58,7 +58,7 @@ export class Core {
     this.#durableIo = io
     const ready = this.#held.filter(({ after }) => after !== null && after <= io)
     this.#held = this.#held.filter(({ after }) => after === null || after > io)
-    for (const { to, message } of ready) this.#events.send(to, message)
+    for (const { to, as, message } of ready) this.#events.send(to, as, message)
     this.receive({ kind: 'persisted', io })
   }
 
@@ -77,7 +77,7 @@ export class Core {
   propose(payload: Uint8Array, now: number): ProposalFate {
     this.#proposal = 'appended'
     // Whether there is room was judged command by command (intake.ts); here only the reserve is the limit.
-    this.step({ kind: 'propose', payload, exempt: true, now })
+    this.step({ kind: 'propose', payload, note: null, exempt: true, now })
     return this.#proposal
   }
 
@@ -87,7 +87,8 @@ export class Core {
         return this.disk.persist(effect)
       case 'send':
         // What is said between the completion of a write and the turn in which the core learns of it waits for nothing.
-        if (effect.after === null || effect.after <= this.#durableIo) this.#events.send(effect.to, effect.message)
+        if (effect.after === null || effect.after <= this.#durableIo)
+          this.#events.send(effect.to, effect.as, effect.message)
         else this.#held.push(effect)
         return
       case 'apply':
@@ -105,6 +106,12 @@ export class Core {
         return this.#load(effect)
       case 'roleChanged':
         return this.#events.roleChanged(effect)
+      case 'sendSnapshot':
+      case 'installSnapshot':
+      case 'ignoreSnapshot':
+      case 'storeCounted':
+      case 'refuseReplacement':
+        return
       default:
         return unreachable(effect)
     }

@@ -3,7 +3,7 @@
 // is in replica.ts.
 import type { FoundingNews, Frame, Introduction, RejectReason } from '../codec/frame.ts'
 import { protocolVersion } from '../codec/frame.ts'
-import { asIncarnation, asRun } from '../ids.ts'
+import { asClusterTime, asIncarnation, asIndex, asRun, asTerm } from '../ids.ts'
 import type { NodeId } from '../ids.ts'
 import { createState } from '../lockfsm/state.ts'
 import type { Limits } from '../lockfsm/state.ts'
@@ -144,7 +144,12 @@ export class HoldfastNode {
       options: this.setup.raft,
       random: () => host.random(),
       now: host.now(),
-      stored,
+      stored: { ...stored, start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }, notes: [] },
+      applied: asIndex(0),
+      incarnations: new Map(record.members.map(({ id, incarnation }) => [id, incarnation])),
+      incarnation: this.#meta.incarnation,
+      counted: true,
+      canServe: true,
     })
     // The limits of the founding count, whatever this process was configured with.
     const lock = createState({ ...this.setup.limits, ...record.limits }, firstCounters(record))

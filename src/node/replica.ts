@@ -204,7 +204,7 @@ export class Replica {
   receive(from: NodeId, frame: Frame): void {
     switch (frame.kind) {
       case 'raft':
-        return this.core.receive({ kind: 'message', from, message: frame.message })
+        return this.core.receive({ kind: 'message', from, as: frame.as, message: frame.message })
       case 'forward':
         return this.#takeIn(from, frame)
       case 'forwardRefused':
@@ -381,7 +381,7 @@ export class Replica {
       store,
       disk,
       events: {
-        send: (to, message) => peers.send(to, { kind: 'raft', message }),
+        send: (to, as, message) => peers.send(to, { kind: 'raft', as, message }),
         apply: (entries) => this.#applyEntries(entries),
         readReady: (id, index) => this.#reads.answered(id, index, this.#appliedIndex),
         readRefused: (id) => this.#reads.refused(id),

@@ -1,6 +1,7 @@
 // Every value that the codec knows, at random: commands, messages and frames with fields at and between their limits.
 import fc from 'fast-check'
 import type { Introduction, LinkFrame, RejectReason } from '../../src/codec/frame.ts'
+import { protocolVersion } from '../../src/codec/frame.ts'
 import {
   asClusterId,
   asClusterTime,
@@ -15,7 +16,7 @@ import {
   asToken,
 } from '../../src/ids.ts'
 import type { Command, NumberedCommand } from '../../src/lockfsm/command.ts'
-import type { Entry } from '../../src/raft/entry.ts'
+import type { Entry, EntryNote } from '../../src/raft/entry.ts'
 import type { Message } from '../../src/raft/message.ts'
 
 /** Small, at the boundaries of MessagePack's number formats, and up to the greatest that a count can be. */
@@ -91,11 +92,22 @@ export const numberedCommand: fc.Arbitrary<NumberedCommand> = fc.record({
   command,
 })
 
+const incarnation = fc.stringMatching(/^[0-9a-f]{32}$/).map(asIncarnation)
+
+/** Absent, as in nearly all, or one of each kind. */
+const note: fc.Arbitrary<{ note?: EntryNote }> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  fc.record({ note: fc.record({ kind: kind('checkpoint') }) }),
+  fc.record({ note: fc.record({ kind: kind('memberReplaced'), member: node, incarnation }) }),
+)
+
 /** Entries follow each other: only the first index is sent. */
 const entriesBehind = (prevLogIndex: number): fc.Arbitrary<readonly Entry[]> =>
   fc
-    .array(fc.record({ term, time, payload: fc.uint8Array({ maxLength: 100 }) }), { maxLength: 10 })
-    .map((entries) => entries.map((entry, position) => ({ index: asIndex(prevLogIndex + 1 + position), ...entry })))
+    .array(fc.tuple(fc.record({ term, time, payload: fc.uint8Array({ maxLength: 100 }) }), note), { maxLength: 10 })
+    .map((entries) =>
+      entries.map(([entry, mark], position) => ({ index: asIndex(prevLogIndex + 1 + position), ...entry, ...mark })),
+    )
 
 const appendEntries = fc.maxSafeNat().chain((before) => {
   const prevLogIndex = asIndex(Math.min(before, Number.MAX_SAFE_INTEGER - 100))
@@ -141,9 +153,9 @@ const reasons: readonly RejectReason[] = [
 ]
 
 const introduction: fc.Arbitrary<Introduction> = fc.record({
-  version: fc.constant(1),
+  version: fc.constant(protocolVersion),
   node,
-  incarnation: fc.stringMatching(/^[0-9a-f]{32}$/).map(asIncarnation),
+  incarnation,
   run,
   httpUrl: fc.webUrl(),
   founding: fc.record({
@@ -160,7 +172,7 @@ export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ kind: kind('welcome'), from: introduction }),
   fc.record({ kind: kind('rejected'), reason: fc.constantFrom(...reasons), detail: text }),
   fc.record({ kind: kind('foundingNews'), clusterId: orNull(clusterId), founded: fc.boolean() }),
-  { weight: 4, arbitrary: fc.record({ kind: kind('raft'), message }) },
+  { weight: 4, arbitrary: fc.record({ kind: kind('raft'), as: orNull(incarnation), message }) },
   fc.record({
     kind: kind('forward'),
     sending: count,

@@ -156,8 +156,8 @@ t.test('unknown commands, frames, messages, modes and reasons are refused', asyn
 })
 
 t.test('a node that speaks another version is refused by its number, whatever else it says', async (t) => {
-  const hello = packr.pack([1, 'n1', [2, 'something', 'new']])
-  t.throws(() => decodeFrame(hello), { message: /version 2, not 1/ })
+  const hello = packr.pack([1, 'n1', [3, 'something', 'new']])
+  t.throws(() => decodeFrame(hello), { message: /version 3, not 2/ })
 })
 
 t.test('hostile lengths and nesting cost neither memory nor the stack', async (t) => {

@@ -1,5 +1,6 @@
 // One value of every kind that has ever been written to a disk or a wire, with fields that differ from each other.
 import type { Frame, Introduction, LinkFrame } from '../../src/codec/frame.ts'
+import { protocolVersion } from '../../src/codec/frame.ts'
 import {
   asClusterId,
   asClusterTime,
@@ -78,7 +79,20 @@ const messages: readonly Message[] = [
     round: 70_000,
     entries: [
       { index: asIndex(1001), term, time: asClusterTime(123_456), payload: new Uint8Array([1, 2, 3]) },
-      { index: asIndex(1002), term, time: asClusterTime(123_457), payload: new Uint8Array(0) },
+      {
+        index: asIndex(1002),
+        term,
+        time: asClusterTime(123_457),
+        payload: new Uint8Array(0),
+        note: { kind: 'checkpoint' },
+      },
+      {
+        index: asIndex(1003),
+        term,
+        time: asClusterTime(123_457),
+        payload: new Uint8Array(0),
+        note: { kind: 'memberReplaced', member: asNodeId('n2'), incarnation: asIncarnation('fedcba98') },
+      },
     ],
   },
   { kind: 'appendAccepted', term, round: 70_000, matchIndex: index },
@@ -89,7 +103,7 @@ const messages: readonly Message[] = [
 ]
 
 const from: Introduction = {
-  version: 1,
+  version: protocolVersion,
   node: asNodeId('n1'),
   incarnation: asIncarnation('0123456789abcdef0123456789abcdef'),
   run: asRun(2),
@@ -108,7 +122,10 @@ export const frames: readonly LinkFrame[] = [
   { kind: 'welcome', from },
   { kind: 'rejected', reason: 'stranger', detail: 'who are you' },
   { kind: 'foundingNews', clusterId: null, founded: false },
-  ...messages.map((message): Frame => ({ kind: 'raft', message })),
+  ...messages.map((message): Frame => {
+    // A message of one who does not count, among others.
+    return { kind: 'raft', as: message.kind === 'readIndex' ? null : asIncarnation('fedcba98'), message }
+  }),
   { kind: 'forward', sending: 8, commands: [new Uint8Array([9, 8, 7])] },
   { kind: 'forwardRefused', sending: 8, reason: 'overloaded', numbers: [1, 300] },
   { kind: 'transferRequest', to: null },

@@ -13,7 +13,7 @@ function entry(index: number, term: number): Entry {
 }
 
 function write(io: number, part: Partial<Persist> = {}): Persist {
-  return { kind: 'persist', io: asIo(io), hardState: null, truncateFrom: null, entries: [], ...part }
+  return { kind: 'persist', io: asIo(io), hardState: null, truncateFrom: null, entries: [], trimTo: null, ...part }
 }
 
 /** A disk that completes a write when a test says so. */

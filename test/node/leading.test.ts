@@ -8,9 +8,10 @@ import {
   asNodeId,
   asRequestId,
   asRun,
+  asTerm,
   asToken,
 } from '../../src/ids.ts'
-import type { ClusterTime, NodeId } from '../../src/ids.ts'
+import type { ClusterTime, Incarnation, NodeId } from '../../src/ids.ts'
 import { encodeCommand } from '../../src/codec/command.ts'
 import { apply } from '../../src/lockfsm/apply.ts'
 import type { Command } from '../../src/lockfsm/command.ts'
@@ -24,6 +25,7 @@ import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { ManualHost } from '../support/manual-host.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
+import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const lock = asLockName('x')
@@ -58,10 +60,11 @@ class Bench {
       options: defaultRaftOptions,
       random: () => 0.5,
       now: 0,
-      stored: store.stored,
+      stored: { ...store.stored, start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }, notes: [] },
+      ...foundedSetup(self, [self, n2, n3]),
     })
     const events = {
-      send: (to: NodeId, message: Message) => this.#answer(to, message),
+      send: (to: NodeId, _: Incarnation | null, message: Message) => this.#answer(to, message),
       apply: (entries: readonly { time: ClusterTime }[]) => {
         for (const { time } of entries) apply(this.lock, { time, commands: [] })
       },
@@ -105,7 +108,8 @@ class Bench {
 
   turn(): void {
     if (!this.hangs) for (const run of this.#pending.splice(0)) run()
-    for (const { from, message } of this.#answers.splice(0)) this.#core.receive({ kind: 'message', from, message })
+    for (const { from, message } of this.#answers.splice(0))
+      this.#core.receive({ kind: 'message', from, as: firstDiskOf(from), message })
     this.#core.drain(this.now)
     this.leading.turn(this.now)
     this.#core.step({ kind: 'tick', now: this.now })

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Frame, Introduction, RejectReason } from '../../src/codec/frame.ts'
+import { protocolVersion } from '../../src/codec/frame.ts'
 import { FormatError } from '../../src/codec/packr.ts'
 import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
@@ -14,7 +15,7 @@ const news: Frame = { kind: 'foundingNews', clusterId: null, founded: false }
 function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduction {
   const founding = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId: asClusterId('c'), founded: true }
   return {
-    version: 1,
+    version: protocolVersion,
     node,
     incarnation: asIncarnation(incarnation),
     run: asRun(run),

@@ -137,6 +137,8 @@ const before: Summary = {
   commitIndex: asIndex(5),
   appliedIndex: asIndex(4),
   lastIndex: asIndex(8),
+  startIndex: asIndex(2),
+  isElector: true,
 }
 const led: Partial<Summary> = { role: 'leader', leader: asNodeId('n1'), leaderOfTerm: asNodeId('n1') }
 
@@ -151,6 +153,9 @@ const badTransitions: [string, Partial<Summary>, Partial<Summary>][] = [
     { commitIndex: asIndex(8) },
     { lastIndex: asIndex(7), commitIndex: asIndex(8) },
   ],
+  ['what was trimmed does not come back', {}, { startIndex: asIndex(1) }],
+  ['only what is applied is trimmed', {}, { startIndex: asIndex(5) }],
+  ['only who counts, and can lead, asks for votes', {}, { isElector: false }],
   ['a vote is given once in a term', {}, { votedFor: asNodeId('n2') }],
   ['a vote is given once in a term', {}, { votedFor: null }],
   ['one leader in a term', led, { leaderOfTerm: asNodeId('n2') }],

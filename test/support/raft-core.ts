@@ -20,6 +20,7 @@ import type {
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import type { RaftOptions, RaftState } from '../../src/raft/state.ts'
 import { step } from '../../src/raft/step.ts'
+import { firstDiskOf, foundedSetup } from './raft-founding.ts'
 import { printEffect, printMessage } from './raft-print.ts'
 import { createImage, storedLogOf } from './raft-log-image.ts'
 import type { Happening } from './raft-world.ts'
@@ -60,6 +61,7 @@ export function startCore({
     random,
     now: 0,
     stored,
+    ...foundedSetup(asNodeId('n1'), ids),
   }
   return { state: createRaft(setup), now: 0, lastIo: null }
 }
@@ -81,7 +83,7 @@ export function give(core: Core, happening: Happening): readonly Effect[] {
 }
 
 export function receive(core: Core, from: string, message: Message): readonly Effect[] {
-  return give(core, { kind: 'message', from: asNodeId(from), message })
+  return give(core, { kind: 'message', from: asNodeId(from), as: firstDiskOf(asNodeId(from)), message })
 }
 
 /** `ms` later the turn ends. */
@@ -97,7 +99,7 @@ export function persistAll(core: Core): readonly Effect[] {
 }
 
 export function propose(core: Core, payload: string, exempt = false): readonly Effect[] {
-  return give(core, { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), exempt })
+  return give(core, { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), note: null, exempt })
 }
 
 // ---- reaching a role, by the road that leads there

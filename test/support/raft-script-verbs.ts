@@ -184,7 +184,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     const { isUp, disk } = one(worldOf(scene), name)
     assert(!isUp, 'a running process would notice')
     const truncateFrom = asIndex(disk.log.entries.length + 1 - Number(count))
-    writeImage(disk.log, worldOf(scene).history.names, { truncateFrom, entries: [] })
+    writeImage(disk.log, worldOf(scene).history.names, { truncateFrom, entries: [], trimTo: null })
   },
   stall(scene, [name]) {
     for (const member of membersOf(worldOf(scene), name)) member.isStalled = true
@@ -297,8 +297,8 @@ function entriesOfTerms(terms: readonly number[]): Entry[] {
   })
 }
 
-function proposal(payload: string): { kind: 'propose'; payload: Uint8Array; exempt: boolean } {
-  return { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), exempt: false }
+function proposal(payload: string): { kind: 'propose'; payload: Uint8Array; note: null; exempt: boolean } {
+  return { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), note: null, exempt: false }
 }
 
 function proposeToLeader(world: World): void {

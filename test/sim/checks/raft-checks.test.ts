@@ -48,10 +48,12 @@ function raftOf({ node }: Machine): RaftState {
 /** `machine` leads `term` with an empty log, as if it knew nothing. */
 function leadFromNothing(machine: Machine, term: number): void {
   const raft = raftOf(machine)
-  const { self, members, options, random, now } = raft
+  const { self, members, options, random, now, incarnation, incarnations } = raft
   const hardState = { currentTerm: asTerm(term), votedFor: self }
-  const empty = { firstIndex: asIndex(1), lastIndex: asIndex(0), lastTime: raft.log.lastTime, spans: [] }
-  Object.assign(raft, createRaft({ self, members, options, random, now, stored: { ...empty, hardState } }))
+  const start = { index: asIndex(0), term: asTerm(0), time: raft.log.lastTime }
+  const empty = { start, lastIndex: asIndex(0), lastTime: start.time, spans: [], notes: [] }
+  const identity = { incarnation, incarnations, counted: true, canServe: true, applied: asIndex(0) }
+  Object.assign(raft, createRaft({ self, members, options, random, now, ...identity, stored: { ...empty, hardState } }))
   becomeLeader(raft, [])
 }
 
@@ -59,7 +61,7 @@ function leadFromNothing(machine: Machine, term: number): void {
 function proposeAlone(machine: Machine): RaftState {
   const raft = raftOf(machine)
   const { core } = machine.node?.replica ?? {}
-  core?.step({ kind: 'propose', payload: new Uint8Array(3), exempt: true, now: raft.now })
+  core?.step({ kind: 'propose', payload: new Uint8Array(3), note: null, exempt: true, now: raft.now })
   return raft
 }
 
@@ -129,7 +131,7 @@ t.test('5 an entry that is applied but not there is seen', async (t) => {
 t.test('5 an entry that is applied before the one in front of it is seen', async (t) => {
   const { script, a } = scene()
   const fresh = new RaftChecks(script.world.machines, () => {})
-  Object.assign(raftOf(a).log, { firstIndex: asIndex(2) })
+  Object.assign(raftOf(a).log, { start: { index: asIndex(1), term: raftOf(a).currentTerm } })
   raftOf(a).log.spans.splice(0, 1, { term: raftOf(a).currentTerm, firstIndex: asIndex(2) })
   raftOf(a).log.window.splice(0)
   raftOf(a).log.windowBytes = 0

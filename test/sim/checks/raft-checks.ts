@@ -127,7 +127,7 @@ export class RaftChecks {
     const known = this.#seen.get(machine.id)
     if (known?.raft === raft) return known
     // 9: what a process knew before it ended, its disk knows.
-    const begin = asIndex(raft.log.firstIndex - 1)
+    const begin = raft.log.start.index
     const term = this.#termSaid.get(machine.id) ?? asTerm(0)
     const fresh: Seen = { raft, commitIndex: begin, appliedIndex: begin, role: 'follower', term }
     this.#seen.set(machine.id, fresh)
