@@ -150,6 +150,8 @@ export class Founding {
     const others = this.#setup.members.filter((member) => member !== this.#setup.self)
     const record = this.#record
     if (record === null && this.#joining !== null) return { kind: 'join', record: this.#joining }
+    // Of a cluster that is founded every founder has the record: without it we are none, and must not found another (H27).
+    if (record === null && [...this.#heard.values()].some(({ view }) => view.founded)) return null
     if (record === null) {
       return others.every((member) => this.#heard.has(member)) ? { kind: 'storeRecord', record: this.#compose() } : null
     }
