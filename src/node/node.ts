@@ -9,7 +9,6 @@ import type { Incarnation, NodeId } from '../ids.ts'
 import { createState } from '../lockfsm/state.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import { incarnationsAt } from '../raft/members.ts'
-import { createRaft } from '../raft/state.ts'
 import type { RaftOptions } from '../raft/state.ts'
 import type { FoundingRecord, FoundingStore, Restored } from '../storage/founding-store.ts'
 import { judgeDisk } from '../storage/identity.ts'
@@ -25,9 +24,10 @@ import { Founding } from './founding.ts'
 import type { Host, Timer } from './host.ts'
 import { Peers } from './peers.ts'
 import type { KeepingOptions } from './keeping.ts'
+import { failureOf } from './rejected.ts'
 import { Replica } from './replica.ts'
 import { firstCounters } from './restore.ts'
-import { begin } from './starting.ts'
+import { begin, createMember } from './starting.ts'
 import type { Begun } from './starting.ts'
 import type { Wire } from './wire.ts'
 import { Witnesses } from './witnesses.ts'
@@ -58,7 +58,7 @@ export interface NodeParts {
   readonly store: LogStore
   readonly state: StateStore
   /** Throws what is in the state store away and opens it again, empty. */
-  resetState(done: (error: Error | null, state: StateStore | null) => void): void
+  readonly resetState: (done: (error: Error | null, state: StateStore | null) => void) => void
   readonly foundingStore: FoundingStore
   /** Where the data lies. */
   readonly volume: Volume
@@ -142,10 +142,6 @@ export class HoldfastNode {
     return incarnation ?? null
   }
 
-  get run(): LogMeta['run'] {
-    return this.#meta.run
-  }
-
   /** Stops in order; `stopped` comes when everything is answered and the disk is closed. */
   stop(stopped: () => void): void {
     const close = () => {
@@ -208,25 +204,12 @@ export class HoldfastNode {
     const { host, store } = this.#parts
     const { self, members } = this.setup
     const { clusterId } = record
-    const { incarnation, counted, run } = this.#meta
-    const { applied, incarnations, canServe, lock, tally } = begun
-    const raft = createRaft({
-      self,
-      members,
-      options: this.setup.raft,
-      random: () => host.random(),
-      now: host.now(),
-      stored: { ...begun.log, hardState: store.stored.hardState },
-      applied,
-      incarnations,
-      incarnation,
-      counted,
-      canServe,
-    })
+    const { applied, canServe } = begun
+    const raft = createMember(begun, { host, hardState: store.stored.hardState, meta: this.#meta, ...this.setup })
     const parts = {
+      ...this.#meta,
+      ...begun,
       self,
-      starts: run,
-      incarnation,
       clusterId,
       limits,
       keeping: this.setup.keeping,
@@ -236,14 +219,9 @@ export class HoldfastNode {
       disk: this.#disk,
       peers: this.peers,
       raft,
-      lock,
-      tally,
       witnesses: this.#witnesses,
       space: this.space,
-      storeCounted: (stored: () => void) => {
-        this.#meta = { ...this.#meta, counted: true }
-        this.#disk.store({ meta: this.#meta }, stored)
-      },
+      storeCounted: (stored: () => void) => this.#storeMeta({ counted: true }, stored),
       failed: (error: Error) => this.#writeFailed(error),
       backups: new Backups({
         host,
@@ -255,7 +233,11 @@ export class HoldfastNode {
     }
     this.replica = new Replica(parts, () => this.#wake())
     for (const peer of members) if (this.peers.isConnected(peer)) this.replica.connected(peer, false)
-    host.report({ level: 'info', message: `member of cluster ${clusterId}`, details: { run, applied, canServe } })
+    host.report({
+      level: 'info',
+      message: `member of cluster ${clusterId}`,
+      details: { run: this.#meta.run, applied, canServe },
+    })
     serving()
     this.#wake()
   }
@@ -360,31 +342,16 @@ export class HoldfastNode {
   /** A peer refused us. Only what says that this disk must not take part ends the process. */
   #onRejected(peer: NodeId, reason: RejectReason, detail: string): void {
     const { host } = this.#parts
-    const { incarnation, run } = this.#meta
-    if (reason === 'stranger' && this.#founding.record === null) {
-      // A member that lags behind may not know yet that our disk was taken in; the others do.
-      host.setTimer(strangerMs, () => {
-        if (this.#founding.isJoining || this.#founding.record !== null) return
-        host.fatal({
-          code: 'stranger',
-          message: `${peer} does not know disk ${incarnation} as a member: ${detail}`,
-          advice: adviceToReplace(this.setup.self, incarnation, this.peers.httpUrlOf(peer)),
-        })
-      })
-    } else if (reason === 'old_run') {
-      host.fatal({
-        code: 'old_run',
-        message: `${peer} has met a later run of disk ${incarnation} than ${run}`,
-        advice:
-          'Another process uses a copy of this data, or the data is an old copy. Stop the other, or wipe this one.',
-      })
-    } else if (reason === 'lost_data') {
-      host.fatal({
-        code: 'damaged',
-        message: `${peer} was told that disk ${incarnation} had entries that it has no more: ${detail}`,
-        advice: 'It must neither vote nor serve. Move its data folder away and replace the member with an empty one.',
-      })
-    }
+    const refusal = { reason, detail, by: peer, httpUrl: this.peers.httpUrlOf(peer) }
+    const failure = failureOf(refusal, { ...this.#meta, self: this.setup.self })
+    if (failure === null) return
+    if (reason !== 'stranger') return host.fatal(failure)
+    // A disk that was taken in is none. And a member that lags behind may not know yet that ours was; the others do.
+    const isTakenIn = (): boolean => this.#founding.isJoining || this.#founding.record !== null
+    if (isTakenIn()) return
+    host.setTimer(strangerMs, () => {
+      if (!isTakenIn()) host.fatal(failure)
+    })
   }
 
   // ---- turns
@@ -434,14 +401,4 @@ export class HoldfastNode {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
-}
-
-/** How an operator tells the cluster that the disk of a member was lost. */
-function adviceToReplace(self: NodeId, incarnation: string, url: string | null): string {
-  const call = `curl -X POST ${url ?? 'http://MEMBER'}/v1/cluster/members/${self}/replace`
-  const body = `-H 'content-type: application/json' -d '{"incarnation":"${incarnation}"}'`
-  return (
-    'The cluster was founded with another disk of this node, and an empty disk must not vote in it. If that disk is lost, ' +
-    `tell the cluster and start this node again: ${call} ${body} (for a node of cluster.sh: ./cluster.sh replace ${self.replace(/^n/, '')})`
-  )
 }

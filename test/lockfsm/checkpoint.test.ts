@@ -32,7 +32,11 @@ const everyChange = [
 ]
 
 /** Behind an entry: whether to cut, how much to read out, and whether to start again when that was all. */
-const anyPlan = fc.record({ cut: fc.boolean(), slice: fc.integer({ min: 1, max: 12 }), restart: fc.option(fc.nat(), { freq: 1 }) })
+const anyPlan = fc.record({
+  cut: fc.boolean(),
+  slice: fc.integer({ min: 1, max: 12 }),
+  restart: fc.option(fc.nat(), { freq: 1 }),
+})
 const anyHistory = anyWorld.chain((entries) =>
   fc
     .array(anyPlan, { minLength: entries.length, maxLength: entries.length, size: 'max' })
