@@ -99,7 +99,7 @@ function addReplaceRoute(app: App, door: Door): void {
 function replaceProblem(result: Exclude<ReplaceResult, 'done'>, door: Door, id: string): ProblemDetails {
   switch (result) {
     case 'unknownMember':
-      return { code: 'not_found', detail: `${id} is not a member` }
+      return { code: 'not_found', detail: `${id} is not a member, or leads and has its disk` }
     case 'underWay':
       return { code: 'replacement_under_way', detail: 'one replacement at a time: try again when the other is done' }
     case 'transferring':
