@@ -1,6 +1,6 @@
 // One process of the cluster from its start to its end: it stores its new run before anybody hears of it, takes part in
-// the founding or finds that the cluster is founded, and then is a replica. Here the turns are scheduled; what a turn does
-// is in replica.ts.
+// the founding or finds that the cluster is founded, brings back what is on its disk, and then is a replica. When it takes
+// its turns is in turns.ts, what a turn does in replica.ts.
 import type { FoundingNews, Frame, RejectReason } from '../codec/frame.ts'
 import type { Introduction } from '../codec/introduction.ts'
 import { protocolVersion } from '../codec/introduction.ts'
@@ -21,7 +21,7 @@ import { DiskSpace } from './disk-space.ts'
 import type { Volume } from './disk-space.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { Founding } from './founding.ts'
-import type { Host, Timer } from './host.ts'
+import type { Host } from './host.ts'
 import { Peers } from './peers.ts'
 import type { KeepingOptions } from './keeping.ts'
 import { failureOf } from './rejected.ts'
@@ -29,11 +29,10 @@ import { Replica } from './replica.ts'
 import { firstCounters } from './restore.ts'
 import { begin, createMember } from './starting.ts'
 import type { Begun } from './starting.ts'
+import { Turns } from './turns.ts'
 import type { Wire } from './wire.ts'
 import { Witnesses } from './witnesses.ts'
 
-/** A turn that begins so long after it was asked for has a stall behind it. */
-const stallMs = 100
 /** So long a new disk waits for a member that knows it, after one said that it does not. */
 const strangerMs = 500
 
@@ -76,9 +75,7 @@ export class HoldfastNode {
   #state: StateStore
   readonly #founding: Founding
   #meta: LogMeta
-  #turnDue = false
-  #timer: Timer | null = null
-  #timerAt = Infinity
+  readonly #turns: Turns
   #stopped = false
 
   /** Throws DamagedError when the disk contradicts itself. */
@@ -96,6 +93,10 @@ export class HoldfastNode {
     }
     this.space = new DiskSpace({ host: parts.host, volume: parts.volume, lowBytes: setup.diskLowBytes })
     this.#state = parts.state
+    this.#turns = new Turns(parts.host, (now) => {
+      this.replica?.turn(now)
+      return this.replica?.wakeAt(now) ?? null
+    })
     this.#witnesses = new Witnesses(parts.store.stored.peers)
     this.#disk = new DiskWriter(parts.store, {
       durable: (io) => this.replica?.core.durable(io),
@@ -142,11 +143,15 @@ export class HoldfastNode {
     return incarnation ?? null
   }
 
+  get run(): LogMeta['run'] {
+    return this.#meta.run
+  }
+
   /** Stops in order; `stopped` comes when everything is answered and the disk is closed. */
   stop(stopped: () => void): void {
     const close = () => {
       this.#stopped = true
-      this.#timer?.cancel()
+      this.#turns.stop()
       this.space.stop()
       this.replica?.backups.stop()
       // The replica says so in the middle of a turn, which may still have something to read or write.
@@ -231,7 +236,7 @@ export class HoldfastNode {
         log: () => ({ start: raft.log.start.index, durable: raft.durability.durableIndex }),
       }),
     }
-    this.replica = new Replica(parts, () => this.#wake())
+    this.replica = new Replica(parts, () => this.#turns.wake())
     for (const peer of members) if (this.peers.isConnected(peer)) this.replica.connected(peer, false)
     host.report({
       level: 'info',
@@ -239,7 +244,7 @@ export class HoldfastNode {
       details: { run: this.#meta.run, applied, canServe },
     })
     serving()
-    this.#wake()
+    this.#turns.wake()
   }
 
   #pursueFounding(): void {
@@ -351,45 +356,6 @@ export class HoldfastNode {
     if (isTakenIn()) return
     host.setTimer(strangerMs, () => {
       if (!isTakenIn()) host.fatal(failure)
-    })
-  }
-
-  // ---- turns
-
-  #wake(): void {
-    if (this.#turnDue || this.#stopped) return
-    this.#turnDue = true
-    const wokenAt = this.#parts.host.now()
-    this.#parts.host.defer(() => this.#turnUnlessLate(wokenAt))
-  }
-
-  /** Behind a stall it has not read what came meanwhile: the loop looks at its sockets once more before time counts. */
-  #turnUnlessLate(wokenAt: number): void {
-    const { host } = this.#parts
-    if (host.now() - wokenAt < stallMs) this.#turn()
-    else host.defer(() => this.#turn())
-  }
-
-  #turn(): void {
-    this.#turnDue = false
-    const { replica } = this
-    if (this.#stopped || replica === null) return
-    // Read after everything that this turn covers was read from its socket.
-    const now = this.#parts.host.now()
-    replica.turn(now)
-    // The turn may have been the last of an orderly stop.
-    if (!this.#stopped) this.#setTimer(replica.wakeAt(now), now)
-  }
-
-  #setTimer(at: number, now: number): void {
-    // An earlier timer only brings an earlier look.
-    if (this.#timer !== null && this.#timerAt <= at) return
-    this.#timer?.cancel()
-    this.#timerAt = at
-    // Not at once: a turn that has nothing to do must not cause the next.
-    this.#timer = this.#parts.host.setTimer(Math.max(1, at - now), () => {
-      this.#timer = null
-      this.#wake()
     })
   }
 
