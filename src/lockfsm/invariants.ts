@@ -138,7 +138,7 @@ function checkCounts(state: LockState, requests: readonly Request[]): void {
   assert(state.sessionless.size <= limits.sessionlessMax, 'requests without session are limited')
 }
 
-function checkIndex<Item>(index: Sorted<Item>, items: ReadonlyMap<unknown, Item>): void {
+function checkIndex<Item>(index: Sorted<Item>, items: Pick<ReadonlyMap<unknown, Item>, 'size' | 'values'>): void {
   assert(
     index.chunks.every(({ length }) => length > 0),
     'no chunk is empty',
