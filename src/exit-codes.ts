@@ -20,7 +20,10 @@ export const exitCodes: Readonly<Record<Ending, { readonly code: number; readonl
   address_in_use: { code: 4, meaning: 'somebody else listens at an address of this node' },
   cannot_start: { code: 5, meaning: 'the system refused something at the start: a permission, space, an address' },
   newer_format: { code: 6, meaning: 'the data was written by a later version' },
-  older_format: { code: 7, meaning: 'the data was written by an earlier version, in a format that this one does not read' },
+  older_format: {
+    code: 7,
+    meaning: 'the data was written by an earlier version, in a format that this one does not read',
+  },
   damaged: { code: 10, meaning: 'the data contradicts itself: the node must not vote with it' },
   stranger: { code: 11, meaning: 'the cluster was founded with another disk of this node' },
   old_run: { code: 12, meaning: 'another process uses a copy of this data, or the data is an old copy' },
