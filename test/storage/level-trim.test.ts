@@ -7,9 +7,10 @@ import { type Database, openDatabase } from '../../src/storage/level-folder.ts'
 import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
 import { openLevelStateStore, wipeState } from '../../src/storage/level-state-store.ts'
 import { recordKey } from '../../src/storage/state-record.ts'
+import { LevelStateView } from '../../src/storage/state-view.ts'
 import { readWhole, someEntries, someHardState, someMeta, write } from './builders.ts'
 import { copyOf, newest, overwrite } from './damaging.ts'
-import { checkpointOf, commit, installAll, load, put, someRecord, someRules } from './state-builders.ts'
+import { checkpointOf, commit, installAll, load, put, readView, someRecord, someRules } from './state-builders.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 async function inDatabase<Result>(folder: string, use: (database: Database) => Promise<Result>): Promise<Result> {
@@ -104,6 +105,12 @@ t.test(
     await inDatabase(folder, async (database) => {
       for (const key of [recordKey(0, Buffer.from('old')), recordKey(1, Buffer.from('b\u0002x'))])
         await database.put(key, Buffer.from('no record of ours'))
+    })
+    await inDatabase(folder, async (database) => {
+      const checkpoint = checkpointOf(new Map(Object.entries(left)), { oldestBucket: 5 })
+      const view = new LevelStateView(1, checkpoint, { folder, database, ...rules, snapshot: null })
+      t.same(await readView(view), new Map(Object.entries(left).reverse()), 'void records still there are left out')
+      await view.closed()
     })
     const reopened = await openLevelStateStore(folder, rules)
     t.equal(reopened.nextGeneration, 3)
