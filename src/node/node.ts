@@ -300,6 +300,7 @@ export class HoldfastNode {
       introduce: () => this.#introduce(),
       judge: (peer) => this.#judge(peer),
       met: (peer) => {
+        if (this.#founding.hasForgotten(peer)) return this.#refuseToGoOn(peer.node)
         this.#witnesses.met(peer.node, peer.incarnation, peer.run)
         this.#founding.introduced(peer)
         this.#pursueFounding()
@@ -332,6 +333,14 @@ export class HoldfastNode {
 
   #judge(peer: Introduction): RejectReason | null {
     return this.#founding.judge(peer, this.incarnationOf(peer.node)) ?? this.#witnesses.judge(peer)
+  }
+
+  #refuseToGoOn(peer: NodeId): void {
+    this.#parts.host.fatal({
+      code: 'damaged',
+      message: `${peer} was told that disk ${this.#meta.incarnation} had stored the founding record, which it has no more`,
+      advice: 'It must neither vote nor serve. Move its data folder away and replace the member with an empty one.',
+    })
   }
 
   #onFrame(from: NodeId, frame: Frame): void {

@@ -60,6 +60,10 @@ function tell(to: Founding, node: NodeId, from: Founding): void {
   if (judged(to, introductionOf(node, from)) === null) to.introduced(introductionOf(node, from))
 }
 
+function raise(): never {
+  throw new Error('there is no record')
+}
+
 /** A cluster founded in peace. */
 function foundAll(restored: Restored | null = null): readonly [Founding, Founding, Founding] {
   const [a, b, c] = members.map((id) => foundingOf(id, {}, { locksMax: 1 }, restored))
@@ -134,6 +138,58 @@ t.test('H27 an empty disk that comes to a founded cluster is a stranger', async 
   const [a] = foundAll()
   const wiped = foundingOf(n2, { incarnation: 'second' })
   t.equal(judged(a, introductionOf(n2, wiped, 'second')), 'stranger')
+})
+
+t.test('H27 an empty disk that was not taken in founds nothing with members of a founded cluster', async (t) => {
+  const [a, , c] = foundAll()
+  const wiped = foundingOf(n2, { incarnation: 'second' })
+  wiped.introduced(introductionOf(n1, a))
+  wiped.introduced(introductionOf(n3, c))
+  t.equal(wiped.nextDuty(), null, 'it has heard everybody, and still composes no record of its own')
+})
+
+t.test('a disk that is in force and has nothing yet is taken in, and takes the record over', async (t) => {
+  const [a, , c] = foundAll()
+  const fresh = foundingOf(n2, { incarnation: 'second' })
+  const introduction = introductionOf(n2, fresh, 'second')
+  t.equal(a.judge(introduction, introduction.incarnation), null)
+  t.equal(fresh.nextDuty(), null, 'before anybody welcomed it')
+  fresh.introduced(introductionOf(n1, a))
+  fresh.welcomedBy(introductionOf(n1, a))
+  t.equal(fresh.isJoining, true)
+  t.same(fresh.nextDuty(), { kind: 'join', record: a.record })
+  fresh.recordStored(a.record ?? raise())
+  t.equal(fresh.isFounder, false, 'so that it does not count before the log says so')
+  t.equal(fresh.nextDuty()?.kind, 'storeFounded')
+  fresh.foundedStored()
+  t.equal(fresh.founded, true)
+  t.equal(c.judge(introductionOf(n2, fresh, 'second'), asIncarnation('n2-first')), null, 'also by who lags behind')
+})
+
+t.test('a welcome of somebody who is not founded yet, or to a disk that has the record, takes nobody in', async (t) => {
+  const [a, b] = foundAll()
+  const fresh = foundingOf(n2)
+  fresh.welcomedBy(introductionOf(n1, foundingOf(n1, { record: a.record })))
+  t.equal(fresh.isJoining, false)
+  b.welcomedBy(introductionOf(n1, a))
+  t.equal(b.isJoining, false)
+})
+
+t.test('H28 a founder that comes without the record has lost more than that, and is no new disk', async (t) => {
+  const [a] = foundAll()
+  const [same, other] = [foundingOf(n2), foundingOf(n2, { incarnation: 'second' })]
+  t.equal(same.hasForgotten(introductionOf(n1, a)), true)
+  t.equal(other.hasForgotten(introductionOf(n1, a)), false)
+  t.equal(foundingOf(n2, { record: a.record }).hasForgotten(introductionOf(n1, a)), false)
+  const before = foundingOf(n1, { record: a.record })
+  t.equal(same.hasForgotten(introductionOf(n1, before)), false, 'nobody is known to have stored it yet')
+})
+
+t.test('who took part in the founding is a founder, on that disk only', async (t) => {
+  const [a] = foundAll()
+  t.equal(a.isFounder, true)
+  t.equal(foundingOf(n1, { record: a.record, incarnation: 'second' }).isFounder, false)
+  t.equal(foundingOf(n1).isFounder, false)
 })
 
 t.test('H27 two empty disks out of three never found anything beside the one that knows', async (t) => {
