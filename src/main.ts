@@ -90,8 +90,8 @@ async function start(): Promise<Parts> {
   const volume = createVolume(config.dataFolder)
   const resetState: NodeParts['resetState'] = (done) => {
     emptyState(stateFolder).then(
-      (opened) => done(null, opened),
-      (error: unknown) => done(asError(error), null),
+      (opened) => process.nextTick(done, null, opened),
+      (error: unknown) => process.nextTick(done, asError(error), null),
     )
   }
   const parts = { host, wire, store, state, resetState, foundingStore, volume }

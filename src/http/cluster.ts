@@ -65,7 +65,14 @@ function addReplaceRoute(app: App, door: Door): void {
     tag: 'cluster',
     summary: 'Have a member be who has a new, empty disk, when the one before is lost for good',
     answers: { 200: api.Replaced },
-    problems: ['not_found', 'too_large', 'unsupported_media_type', 'replacement_under_way', 'no_leader', 'outcome_unknown'],
+    problems: [
+      'not_found',
+      'too_large',
+      'unsupported_media_type',
+      'replacement_under_way',
+      'no_leader',
+      'outcome_unknown',
+    ],
   })
   const schema = { ...replace, querystring, params: api.ReplaceParams, body: api.ReplaceBody }
   app.post('/v1/cluster/members/:id/replace', { schema }, ({ params, body }, reply) => {

@@ -17,7 +17,7 @@ import type { OwnCommands } from './own-commands.ts'
 export interface ApplyingParts {
   readonly self: NodeId
   /** How often the process was started with this disk. */
-  readonly starts: number
+  readonly run: Run
   readonly incarnation: Incarnation
   readonly host: Host
   readonly core: Core
@@ -122,9 +122,9 @@ export class Applying {
 
   /** Runs stand in a range of their own for each disk of a node (H24): which one ours has is known when its turn is applied. */
   #learnRun(): void {
-    const { self, starts, incarnation, core, lock } = this.#parts
+    const { self, run, incarnation, core, lock } = this.#parts
     if (this.#run !== null || incarnationsAt(core.raft, this.#index).get(self) !== incarnation) return
-    this.#run = runOf(lock, self, starts)
+    this.#run = runOf(lock, self, run)
     this.#announceRun()
   }
 

@@ -49,7 +49,7 @@ const stopTransferMs = 1500
 export interface ReplicaParts {
   readonly self: NodeId
   /** How often the process was started with this disk. */
-  readonly starts: number
+  readonly run: Run
   readonly incarnation: Incarnation
   readonly clusterId: ClusterId
   readonly limits: Limits
@@ -110,32 +110,8 @@ export class Replica {
     })
     this.#renewals = new Renewals(this.#commands)
     this.#withdrawals = new Withdrawals(this.#commands, ({ number }) => this.#commands.forget(number))
-    this.#forwarding = new Forwarding({
-      ...parts,
-      core: this.core,
-      commands: this.#commands,
-      renewals: this.#renewals,
-      withdrawals: this.#withdrawals,
-      leader: () => this.#leader,
-      counts: () => this.#applying.run !== null && isCounted(this.core.raft),
-      isReady: () => this.readiness().ready,
-      wake,
-    })
-    this.keeping = new Keeping({
-      ...parts,
-      core: this.core,
-      members: parts.raft.members,
-      options: parts.keeping,
-      firstTransfer: farAway(),
-      leader: () => this.#leader,
-      send: (to, frame) => parts.peers.send(to, frame),
-      installed: (index) => this.#applying.installed(index),
-      wake,
-    })
-    this.keeping.holds.add(() => {
-      const from = parts.backups.holdsLogFrom
-      return from === null ? null : asIndex(from - 1)
-    })
+    this.#forwarding = this.#createForwarding()
+    this.keeping = this.#createKeeping(farAway())
     this.leading = new Leading({
       core: this.core,
       marks: this.keeping.marks,
@@ -349,6 +325,40 @@ export class Replica {
   #routeChanged(): void {
     this.#forwarding.routeChanged()
     this.#reads.refused(null)
+  }
+
+  #createForwarding(): Forwarding {
+    return new Forwarding({
+      ...this.#parts,
+      core: this.core,
+      commands: this.#commands,
+      renewals: this.#renewals,
+      withdrawals: this.#withdrawals,
+      leader: () => this.#leader,
+      counts: () => this.#applying.run !== null && isCounted(this.core.raft),
+      isReady: () => this.readiness().ready,
+      wake: () => this.#wake(),
+    })
+  }
+
+  #createKeeping(firstTransfer: number): Keeping {
+    const { raft, peers, backups } = this.#parts
+    const keeping = new Keeping({
+      ...this.#parts,
+      core: this.core,
+      members: raft.members,
+      options: this.#parts.keeping,
+      firstTransfer,
+      leader: () => this.#leader,
+      send: (to, frame) => peers.send(to, frame),
+      installed: (index) => this.#applying.installed(index),
+      wake: () => this.#wake(),
+    })
+    keeping.holds.add(() => {
+      const from = backups.holdsLogFrom
+      return from === null ? null : asIndex(from - 1)
+    })
+    return keeping
   }
 
   #createCore(): Core {

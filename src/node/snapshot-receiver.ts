@@ -15,8 +15,7 @@ import type { ClusterId, NodeId, Term } from '../ids.ts'
 import type { Installing } from '../storage/log-store.ts'
 import type { Checkpoint, StateInstall, StateStore } from '../storage/state-store.ts'
 import type { Host } from './host.ts'
-import { LoadingState } from './loading-state.ts'
-import type { LoadedState } from './loading-state.ts'
+import type { LoadedState, LoadingState } from './loading-state.ts'
 
 /** The leader may be gone, or another: what it began is forgotten after so long without a word. */
 const silenceMs = 30_000
