@@ -1,6 +1,5 @@
 import t from 'tap'
 import type { Frame, Introduction, RejectReason } from '../../src/codec/frame.ts'
-import { protocolVersion } from '../../src/codec/frame.ts'
 import { FormatError } from '../../src/codec/packr.ts'
 import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
@@ -15,7 +14,7 @@ const news: Frame = { kind: 'foundingNews', clusterId: null, founded: false }
 function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduction {
   const founding = { members: 'n1,n2,n3', limits: {}, clusterId: asClusterId('c'), founded: true }
   return {
-    version: protocolVersion,
+    version: 2,
     node,
     incarnation: asIncarnation(incarnation),
     run: asRun(run),
