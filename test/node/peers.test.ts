@@ -1,7 +1,6 @@
 import t from 'tap'
 import type { Frame, RejectReason } from '../../src/codec/frame.ts'
 import type { Introduction } from '../../src/codec/introduction.ts'
-import { protocolVersion } from '../../src/codec/introduction.ts'
 import { FormatError } from '../../src/codec/packr.ts'
 import { asClusterId, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
@@ -17,7 +16,7 @@ function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduct
   const view = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId: asClusterId('c'), founded: true }
   const founding = { ...view, record: null }
   return {
-    version: protocolVersion,
+    version: 2,
     node,
     incarnation: asIncarnation(incarnation),
     run: asRun(run),
