@@ -13,8 +13,8 @@ const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const news: Frame = { kind: 'foundingNews', clusterId: null, founded: false }
 
 function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduction {
-  const view = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId: asClusterId('c'), founded: true }
-  const founding = { ...view, record: null }
+  const [clusterId, record] = [asClusterId('c'), null]
+  const founding = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId, founded: true, record }
   return {
     version: 2,
     node,
