@@ -167,9 +167,7 @@ const foundingRecord: fc.Arbitrary<FoundingRecord> = fc.record({
   clusterId,
   members: fc.array(fc.record({ id: node, incarnation }), { maxLength: 5 }),
   limits,
-  restored: orNull(
-    fc.record({ from: clusterId, sha256, firstToken: token, firstSequence: count.map(asSequence) }),
-  ),
+  restored: orNull(fc.record({ from: clusterId, sha256, firstToken: token, firstSequence: count.map(asSequence) })),
 })
 
 const introduction: fc.Arbitrary<Introduction> = fc.record({

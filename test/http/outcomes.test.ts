@@ -184,7 +184,12 @@ t.test('a member is replaced, or it is said why not', async (t) => {
     isProblem(t, await replace({ incarnation: newDisk }), code)
   }
   asked.length = 0
-  for (const body of [{}, { incarnation: 'x' }, { incarnation: newDisk.toUpperCase() }, { incarnation: newDisk, by: 1 }]) {
+  for (const body of [
+    {},
+    { incarnation: 'x' },
+    { incarnation: newDisk.toUpperCase() },
+    { incarnation: newDisk, by: 1 },
+  ]) {
     isProblem(t, await replace(body), 'invalid_request')
   }
   t.same(asked, [], 'what names no disk is refused before anybody is asked')

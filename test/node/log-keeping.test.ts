@@ -62,12 +62,15 @@ t.test('several checkpoints go at once when a large one comes', async (t) => {
   t.equal(bench.checkpoint(1000), 30, 'what is behind the one before is tail enough')
 })
 
-t.test('without a tail one checkpoint behind the last is kept: who has just got that one goes on from there', async (t) => {
-  const bench = new Bench({ tailBytes: 0 })
-  t.equal(bench.checkpoint(100), null)
-  t.equal(bench.checkpoint(100), 10)
-  t.equal(bench.checkpoint(100), 20)
-})
+t.test(
+  'without a tail one checkpoint behind the last is kept: who has just got that one goes on from there',
+  async (t) => {
+    const bench = new Bench({ tailBytes: 0 })
+    t.equal(bench.checkpoint(100), null)
+    t.equal(bench.checkpoint(100), 10)
+    t.equal(bench.checkpoint(100), 20)
+  },
+)
 
 t.test('H36 what is being read by a transfer is kept, and goes when it ends', async (t) => {
   const bench = new Bench({ tailBytes: 0 })
@@ -103,23 +106,26 @@ t.test('a log that begins later is not trimmed to where it begins', async (t) =>
   t.equal(bench.checkpoint(100), 110)
 })
 
-t.test('under endless load the log stays within its tail and two checkpoints, and never loses what is held', async (t) => {
-  const sizes = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 1000 }), isHeld: fc.boolean() }), {
-    maxLength: 200,
-    size: 'max',
-  })
-  fc.assert(
-    fc.property(sizes, fc.nat(3000), (checkpoints, tailBytes) => {
-      const bench = new Bench({ tailBytes })
-      let held: number | null = null
-      for (const { bytes, isHeld } of checkpoints) {
-        held = isHeld ? (held ?? bench.last) : null
-        bench.checkpoint(bytes, held)
-        if (held !== null && bench.start > held) throw new Error(`trimmed to ${bench.start}, held from ${held}`)
-        if (bench.start >= bench.last) throw new Error('trimmed up to the last checkpoint')
-        if (held === null && bench.bytes > tailBytes + 2000) throw new Error(`${bench.bytes} bytes are kept`)
-      }
-    }),
-  )
-  t.pass()
-})
+t.test(
+  'under endless load the log stays within its tail and two checkpoints, and never loses what is held',
+  async (t) => {
+    const sizes = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 1000 }), isHeld: fc.boolean() }), {
+      maxLength: 200,
+      size: 'max',
+    })
+    fc.assert(
+      fc.property(sizes, fc.nat(3000), (checkpoints, tailBytes) => {
+        const bench = new Bench({ tailBytes })
+        let held: number | null = null
+        for (const { bytes, isHeld } of checkpoints) {
+          held = isHeld ? (held ?? bench.last) : null
+          bench.checkpoint(bytes, held)
+          if (held !== null && bench.start > held) throw new Error(`trimmed to ${bench.start}, held from ${held}`)
+          if (bench.start >= bench.last) throw new Error('trimmed up to the last checkpoint')
+          if (held === null && bench.bytes > tailBytes + 2000) throw new Error(`${bench.bytes} bytes are kept`)
+        }
+      }),
+    )
+    t.pass()
+  },
+)

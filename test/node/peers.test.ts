@@ -1,7 +1,6 @@
 import t from 'tap'
 import type { Frame, RejectReason } from '../../src/codec/frame.ts'
 import type { Introduction } from '../../src/codec/introduction.ts'
-import { protocolVersion } from '../../src/codec/introduction.ts'
 import { FormatError } from '../../src/codec/packr.ts'
 import { asClusterId, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
@@ -14,10 +13,10 @@ const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const news: Frame = { kind: 'foundingNews', clusterId: null, founded: false }
 
 function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduction {
-  const view = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId: asClusterId('c'), founded: true }
-  const founding = { ...view, record: null }
+  const [clusterId, record] = [asClusterId('c'), null]
+  const founding = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId, founded: true, record }
   return {
-    version: protocolVersion,
+    version: 2,
     node,
     incarnation: asIncarnation(incarnation),
     run: asRun(run),

@@ -92,8 +92,7 @@ t.test('at a stop everything that waits is unknown', async (t) => {
 
 t.test('peers that asked us are told of a refusal, each once, and of nothing when it is done', async (t) => {
   const bench = new Bench()
-  const ask = (by: NodeId) =>
-    bench.replacements.asked(by, { kind: 'replaceRequest', member: n2, incarnation: second })
+  const ask = (by: NodeId) => bench.replacements.asked(by, { kind: 'replaceRequest', member: n2, incarnation: second })
   ask(n1)
   ask(n3)
   ask(n3)

@@ -43,10 +43,13 @@ t.test('a peer whose term is lower than the one it acknowledged in has lost its 
   t.equal(witnesses().judge(coming({ term: 4, lastIndex: 1000 })), 'lost_data')
 })
 
-t.test('H31 a peer of a higher term may have truncated rightly what it acknowledged: terms before indices', async (t) => {
-  t.equal(witnesses().judge(coming({ term: 6, lastIndex: 95 })), null)
-  t.equal(witnesses().judge(coming({ term: 6, lastIndex: 0 })), null)
-})
+t.test(
+  'H31 a peer of a higher term may have truncated rightly what it acknowledged: terms before indices',
+  async (t) => {
+    t.equal(witnesses().judge(coming({ term: 6, lastIndex: 95 })), null)
+    t.equal(witnesses().judge(coming({ term: 6, lastIndex: 0 })), null)
+  },
+)
 
 t.test('what a run acknowledged was not on its disk when it began: that very run is never judged by it', async (t) => {
   t.equal(witnesses().judge(coming({ run: 1, term: 0, lastIndex: 0 })), null)
