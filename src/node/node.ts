@@ -100,7 +100,7 @@ export class HoldfastNode {
     this.#witnesses = new Witnesses(parts.store.stored.peers)
     this.#disk = new DiskWriter(parts.store, {
       durable: (io) => this.replica?.core.durable(io),
-      failed: (error) => this.#writeFailed(error),
+      failed: (error) => this.#diskFailed(error),
     })
     this.#founding = new Founding({
       self: setup.self,
@@ -161,7 +161,7 @@ export class HoldfastNode {
         this.peers.stop()
         Promise.all([this.#parts.store.close(), this.#state.close()]).then(
           () => stopped(),
-          (error: unknown) => this.#writeFailed(asError(error)),
+          (error: unknown) => this.#diskFailed(asError(error)),
         )
       })
     }
@@ -181,13 +181,13 @@ export class HoldfastNode {
     const limits = { ...this.setup.limits, ...record.limits }
     const founders = new Map(record.members.map(({ id, incarnation }) => [id, incarnation]))
     const newLock = (): LockState => createState(limits, firstCounters(record))
-    const parts = { self, host, store, state: this.#state, disk: this.#disk, limits, newLock, founders }
+    const isStopped = (): boolean => this.#stopped
+    const parts = { self, host, store, state: this.#state, disk: this.#disk, limits, newLock, founders, isStopped }
     begin(parts, (error, begun) => {
+      if (this.#stopped) return
       if (begun !== null) this.#becomeReplica(record, limits, begun, serving)
       else if (error instanceof DamagedStateError) this.#goOnWithoutState(error, () => this.#serve(serving))
-      else if (error instanceof DamagedError)
-        this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
-      else if (error !== null) this.#writeFailed(error)
+      else if (error !== null) this.#diskFailed(error)
     })
   }
 
@@ -195,13 +195,16 @@ export class HoldfastNode {
   #goOnWithoutState({ message }: DamagedStateError, then: () => void): void {
     const { host, resetState } = this.#parts
     host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
-    const reset = (): void =>
+    const reset = (): void => {
+      if (this.#stopped) return
       resetState((error, state) => {
-        if (state === null) return this.#writeFailed(error ?? new Error('no state'))
+        if (this.#stopped) return void state?.close()
+        if (state === null) return this.#diskFailed(error ?? new Error('no state'))
         this.#state = state
         then()
       })
-    this.#state.close().then(reset, (error: unknown) => this.#writeFailed(asError(error)))
+    }
+    this.#state.close().then(reset, (error: unknown) => this.#diskFailed(asError(error)))
   }
 
   #becomeReplica(record: FoundingRecord, limits: Limits, begun: Begun, serving: () => void): void {
@@ -227,7 +230,7 @@ export class HoldfastNode {
       witnesses: this.#witnesses,
       space: this.space,
       storeCounted: (stored: () => void) => this.#storeMeta({ counted: true }, stored),
-      failed: (error: Error) => this.#writeFailed(error),
+      failed: (error: Error) => this.#diskFailed(error),
       backups: new Backups({
         host,
         founding: record,
@@ -266,7 +269,7 @@ export class HoldfastNode {
 
   #storeRecord(record: FoundingRecord): void {
     this.#parts.foundingStore.write(record, (error) => {
-      if (error !== null) return this.#writeFailed(error)
+      if (error !== null) return this.#diskFailed(error)
       this.#founding.recordStored(record)
       this.#tellFounding()
     })
@@ -364,11 +367,14 @@ export class HoldfastNode {
     const isTakenIn = (): boolean => this.#founding.isJoining || this.#founding.record !== null
     if (isTakenIn()) return
     host.setTimer(strangerMs, () => {
-      if (!isTakenIn()) host.fatal(failure)
+      if (!this.#stopped && !isTakenIn()) host.fatal(failure)
     })
   }
 
-  #writeFailed(error: Error): void {
+  #diskFailed(error: Error): void {
+    if (error instanceof DamagedError) {
+      return this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
+    }
     const advice = 'Nothing unconfirmed was promised. Repair or replace the disk, then start the node again.'
     this.#parts.host.fatal({ code: 'write_failed', message: `writing to disk failed: ${error.message}`, advice })
   }
