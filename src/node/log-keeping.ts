@@ -36,15 +36,15 @@ export class LogKeeping {
     const end = this.#bytesTrimmed + bytes
     const heldFrom = held !== null && bytes <= this.#options.heldBytesMax ? held : Infinity
     let trim: { index: Index; bytesBefore: number } | null = null
-    // The first is where the log begins now; the next is worth a trim as soon as the tail behind it is long enough.
-    while (this.#places.length > 1) {
+    // The first is where the log begins now; the next is worth a trim as soon as the tail behind it is long enough. One
+    // checkpoint behind is kept in any case: whoever has just got the last one goes on from there.
+    while (this.#places.length > 2) {
       const next = this.#places[1]
       if (next === undefined || next.index > heldFrom || end - next.bytesBefore < this.#options.tailBytes) break
       this.#places.shift()
       trim = next
     }
-    // One checkpoint behind is kept in any case: whoever has just got the last one goes on from there.
-    if (trim === null || trim.index >= index) return null
+    if (trim === null) return null
     this.#bytesTrimmed = trim.bytesBefore
     return asIndex(trim.index)
   }
