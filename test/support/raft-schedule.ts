@@ -315,7 +315,11 @@ function heal(world: World): void {
   const before = world.history.committed.length
   // As clients would, again and again: a leader that is about to be deposed takes proposals with it.
   world.timer = { everyMs: 100, dueAt: world.now, act: () => careFor(world) }
-  const isServed = run(world, world.now + healMs, () => appliedEverywhere(world) > before && world.members.every(isWhole))
+  const isServed = run(
+    world,
+    world.now + healMs,
+    () => appliedEverywhere(world) > before && world.members.every(isWhole),
+  )
   assert(isServed, `no proposal is applied everywhere, or not everybody counts, ${healMs} ms after all faults ended`)
   world.timer = null
   run(world, world.now + 1000)
