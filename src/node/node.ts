@@ -56,7 +56,7 @@ export interface NodeParts {
   readonly wire: Wire
   readonly store: LogStore
   readonly state: StateStore
-  /** Throws what is in the state store away and opens it again, empty. */
+  /** Closes the state store, throws what is in it away, and opens it again, empty. */
   readonly resetState: (done: (error: Error | null, state: StateStore | null) => void) => void
   readonly foundingStore: FoundingStore
   /** Where the data lies. */
@@ -100,7 +100,7 @@ export class HoldfastNode {
     this.#witnesses = new Witnesses(parts.store.stored.peers)
     this.#disk = new DiskWriter(parts.store, {
       durable: (io) => this.replica?.core.durable(io),
-      failed: (error) => this.#writeFailed(error),
+      failed: (error) => this.#diskFailed(error),
     })
     this.#founding = new Founding({
       self: setup.self,
@@ -161,7 +161,7 @@ export class HoldfastNode {
         this.peers.stop()
         Promise.all([this.#parts.store.close(), this.#state.close()]).then(
           () => stopped(),
-          (error: unknown) => this.#writeFailed(asError(error)),
+          (error: unknown) => this.#diskFailed(asError(error)),
         )
       })
     }
@@ -185,9 +185,7 @@ export class HoldfastNode {
     begin(parts, (error, begun) => {
       if (begun !== null) this.#becomeReplica(record, limits, begun, serving)
       else if (error instanceof DamagedStateError) this.#goOnWithoutState(error, () => this.#serve(serving))
-      else if (error instanceof DamagedError)
-        this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
-      else if (error !== null) this.#writeFailed(error)
+      else if (error !== null) this.#diskFailed(error)
     })
   }
 
@@ -195,13 +193,11 @@ export class HoldfastNode {
   #goOnWithoutState({ message }: DamagedStateError, then: () => void): void {
     const { host, resetState } = this.#parts
     host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
-    const reset = (): void =>
-      resetState((error, state) => {
-        if (state === null) return this.#writeFailed(error ?? new Error('no state'))
-        this.#state = state
-        then()
-      })
-    this.#state.close().then(reset, (error: unknown) => this.#writeFailed(asError(error)))
+    resetState((error, state) => {
+      if (state === null) return this.#diskFailed(error ?? new Error('no state'))
+      this.#state = state
+      then()
+    })
   }
 
   #becomeReplica(record: FoundingRecord, limits: Limits, begun: Begun, serving: () => void): void {
@@ -227,7 +223,7 @@ export class HoldfastNode {
       witnesses: this.#witnesses,
       space: this.space,
       storeCounted: (stored: () => void) => this.#storeMeta({ counted: true }, stored),
-      failed: (error: Error) => this.#writeFailed(error),
+      failed: (error: Error) => this.#diskFailed(error),
       backups: new Backups({
         host,
         founding: record,
@@ -266,7 +262,7 @@ export class HoldfastNode {
 
   #storeRecord(record: FoundingRecord): void {
     this.#parts.foundingStore.write(record, (error) => {
-      if (error !== null) return this.#writeFailed(error)
+      if (error !== null) return this.#diskFailed(error)
       this.#founding.recordStored(record)
       this.#tellFounding()
     })
@@ -368,7 +364,12 @@ export class HoldfastNode {
     })
   }
 
-  #writeFailed(error: Error): void {
+  /** A write failed, or what was read is not what was written. */
+  #diskFailed(error: Error): void {
+    if (error instanceof DamagedError) {
+      // Its message says what to do.
+      return this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
+    }
     const advice = 'Nothing unconfirmed was promised. Repair or replace the disk, then start the node again.'
     this.#parts.host.fatal({ code: 'write_failed', message: `writing to disk failed: ${error.message}`, advice })
   }
