@@ -75,7 +75,7 @@ async function start(): Promise<Parts> {
   const restored = config.restore === null ? null : await takeOver(config.restore, foundingStore.read())
   const store = await openLevelLogStore(join(config.dataFolder, 'log'))
   const stateFolder = join(config.dataFolder, 'state')
-  const state = await openState(stateFolder, log)
+  let state = await openState(stateFolder, log)
   const wire = await createTcpWire({
     listen: config.peerListen,
     peers: config.members,
@@ -89,10 +89,17 @@ async function start(): Promise<Parts> {
   })
   const volume = createVolume(config.dataFolder)
   const resetState: NodeParts['resetState'] = (done) => {
-    emptyState(stateFolder).then(
-      (opened) => process.nextTick(done, null, opened),
-      (error: unknown) => process.nextTick(done, asError(error), null),
-    )
+    const reopen = (): Promise<StateStore> => emptyState(stateFolder)
+    state
+      .close()
+      .then(reopen)
+      .then(
+        (opened) => {
+          state = opened
+          process.nextTick(done, null, opened)
+        },
+        (error: unknown) => process.nextTick(done, asError(error), null),
+      )
   }
   const parts = { host, wire, store, state, resetState, foundingStore, volume }
   const node = new HoldfastNode(nodeSetup(config, restored), parts)

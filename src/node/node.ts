@@ -56,7 +56,7 @@ export interface NodeParts {
   readonly wire: Wire
   readonly store: LogStore
   readonly state: StateStore
-  /** Throws what is in the state store away and opens it again, empty. */
+  /** Closes the state store, throws what is in it away, and opens it again, empty. */
   readonly resetState: (done: (error: Error | null, state: StateStore | null) => void) => void
   readonly foundingStore: FoundingStore
   /** Where the data lies. */
@@ -195,16 +195,12 @@ export class HoldfastNode {
   #goOnWithoutState({ message }: DamagedStateError, then: () => void): void {
     const { host, resetState } = this.#parts
     host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
-    const reset = (): void => {
-      if (this.#stopped) return
-      resetState((error, state) => {
-        if (this.#stopped) return void state?.close()
-        if (state === null) return this.#diskFailed(error ?? new Error('no state'))
-        this.#state = state
-        then()
-      })
-    }
-    this.#state.close().then(reset, (error: unknown) => this.#diskFailed(asError(error)))
+    resetState((error, state) => {
+      if (this.#stopped) return void state?.close()
+      if (state === null) return this.#diskFailed(error ?? new Error('no state'))
+      this.#state = state
+      then()
+    })
   }
 
   #becomeReplica(record: FoundingRecord, limits: Limits, begun: Begun, serving: () => void): void {
@@ -371,8 +367,10 @@ export class HoldfastNode {
     })
   }
 
+  /** A write failed, or what was read is not what was written. */
   #diskFailed(error: Error): void {
     if (error instanceof DamagedError) {
+      // Its message says what to do.
       return this.#parts.host.fatal({ code: 'damaged', message: error.message, advice: '' })
     }
     const advice = 'Nothing unconfirmed was promised. Repair or replace the disk, then start the node again.'

@@ -52,6 +52,8 @@ export class SimNetwork implements Medium {
   /** Directions that take so many milliseconds more, at last, and since when. */
   readonly #slow = new Map<string, { readonly extraMs: number; readonly since: number }>()
   readonly #connections = new Set<Connection>()
+  /** Machines that reach one other only, and which. */
+  readonly #confined = new Map<NodeId, NodeId>()
   /** Machines without power: nobody answers, not even with a reset. */
   readonly #dark = new Set<NodeId>()
 
@@ -76,7 +78,8 @@ export class SimNetwork implements Medium {
   }
 
   isCut(from: NodeId, to: NodeId): boolean {
-    return this.#cuts.has(`${from}>${to}`) || this.#dark.has(from) || this.#dark.has(to)
+    const isConfined = (this.#confined.get(from) ?? to) !== to || (this.#confined.get(to) ?? from) !== from
+    return isConfined || this.#cuts.has(`${from}>${to}`) || this.#dark.has(from) || this.#dark.has(to)
   }
 
   /** Cuts one direction. What is sent meanwhile arrives after `heal`, unless the link is reset. */
@@ -115,6 +118,13 @@ export class SimNetwork implements Medium {
   #hurry(from: NodeId, to: NodeId): void {
     if (!this.#slow.delete(`${from}>${to}`)) return
     for (const connection of this.#connections) if (connection.joins(from, to)) connection.hurry(from)
+  }
+
+  /** Whatever else is cut or healed, `node` reaches nobody but `only` from now on; null: whom it likes. */
+  confine(node: NodeId, only: NodeId | null): void {
+    if (only === null) this.#confined.delete(node)
+    else this.#confined.set(node, only)
+    for (const connection of this.#connections) connection.flushHeld()
   }
 
   /** Resets every link between two machines, as a middlebox does; what is under way may be lost. */

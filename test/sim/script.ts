@@ -38,6 +38,7 @@ const quiet: Scenario = {
   faultMs: 0,
   network: { delayMinMs: 1, delayMeanMs: 0, loss: 0, duplicate: 0, reorder: 0, backoff: false },
   appendBytesMax: 2048,
+  keeping: { entries: 40, logBytes: 4000, records: 60, tailBytes: 2000, heldBytesMax: 20_000 },
   writeMs: [1, 1],
   clocks: 'good',
   stallChance: 0,

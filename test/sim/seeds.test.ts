@@ -36,7 +36,7 @@ const runs: RunResult[] = []
 const heard = new Set<string>()
 
 function run(seed: number | string, change: Partial<Scenario> = {}): RunResult {
-  const result = runSeed(seed, listen, change)
+  const result = runSeed(seed, { log: listen, change })
   runs.push(result)
   return result
 }

@@ -7,7 +7,7 @@
 // caller who uses its buffer again does no harm here that a real disk would not do.
 import { assert, unreachable } from '../../src/assert.ts'
 import { asIndex, type Index } from '../../src/ids.ts'
-import type { Entry, HardState } from '../../src/raft/entry.ts'
+import type { Entry, HardState, LogStart } from '../../src/raft/entry.ts'
 import { damaged } from '../../src/storage/damage.ts'
 import type { FoundingRecord, FoundingStore } from '../../src/storage/founding-store.ts'
 import type { LogMeta, LogStore } from '../../src/storage/log-store.ts'
@@ -35,11 +35,15 @@ export interface MemoryDiskOptions {
 export interface DurableDisk {
   readonly meta: LogMeta | null
   readonly hardState: HardState
+  /** What the log begins behind. */
+  readonly start: LogStart
   readonly firstIndex: Index
   /** `firstIndex - 1` when there is no entry. */
   readonly lastIndex: Index
   readonly founding: FoundingRecord | null
   readonly state: StoredState
+  /** A snapshot is being installed: the log is marked. */
+  readonly isInstalling: boolean
   entryAt(index: Index): Entry | null
 }
 
@@ -71,12 +75,14 @@ export class MemoryDisk {
   #nextFailure: Error | null = null
   #isFull = false
   #slowness = 1
+  readonly #durable: DurableDisk
   #openLog: MemoryLogStore | null = null
   #openState: MemoryStateStore | null = null
 
   constructor(options: MemoryDiskOptions) {
     this.#options = { ...defaults, ...options }
     this.#log = new LogImage(this.#options.firstIndex)
+    this.#durable = this.#viewDurable()
     const timing: DeviceTiming = {
       after: (range, run) => this.#afterDelay(range, run),
       writeMs: this.#options.writeMs,
@@ -106,6 +112,10 @@ export class MemoryDisk {
   }
 
   durable(): DurableDisk {
+    return this.#durable
+  }
+
+  #viewDurable(): DurableDisk {
     const log = this.#log
     const founding = this.#founding
     const state = (): StoredState => this.#state.stored
@@ -115,6 +125,9 @@ export class MemoryDisk {
       },
       get hardState() {
         return log.records.hardState
+      },
+      get start() {
+        return log.records.start
       },
       get firstIndex() {
         return log.firstIndex
@@ -127,6 +140,9 @@ export class MemoryDisk {
       },
       get state() {
         return state()
+      },
+      get isInstalling() {
+        return log.records.installing !== null
       },
       entryAt: (index) => log.entryAt(index),
     }

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { assert } from '../../../src/assert.ts'
 import { asIndex, asIo, asTerm } from '../../../src/ids.ts'
-import type { NodeId } from '../../../src/ids.ts'
+import type { Incarnation, NodeId } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
 import type { Message } from '../../../src/raft/message.ts'
 import { append } from '../../../src/raft/log.ts'
@@ -65,8 +65,12 @@ function proposeAlone(machine: Machine): RaftState {
   return raft
 }
 
+function nameOf({ disk }: Machine): Incarnation | null {
+  return disk.durable().meta?.incarnation ?? null
+}
+
 function says(from: Machine, to: NodeId, checks: RaftChecks, message: Message): () => void {
-  return () => checks.sent(from, to, message)
+  return () => checks.sent(from, to, { as: nameOf(from), message })
 }
 
 t.test('a settled cluster is right, and its log is handed on once and in order', async (t) => {
@@ -180,12 +184,12 @@ t.test('9 a term that a member has spoken in and forgot in a restart is seen', a
   const fresh = new RaftChecks(script.world.machines, () => {})
   const { currentTerm } = raftOf(a)
   const later = asTerm(currentTerm + 1)
-  fresh.sent(a, a.id, { kind: 'requestVoteResponse', term: currentTerm, granted: false })
+  fresh.sent(a, a.id, { as: nameOf(a), message: { kind: 'requestVoteResponse', term: currentTerm, granted: false } })
   fresh.turned(a)
   const stored = a.disk.durable().hardState
   Object.assign(stored, { currentTerm: later })
   fresh.processEnded(a)
-  fresh.sent(a, a.id, { kind: 'requestVoteResponse', term: later, granted: false })
+  fresh.sent(a, a.id, { as: nameOf(a), message: { kind: 'requestVoteResponse', term: later, granted: false } })
   t.throws(() => fresh.turned(a), /^9: the term of n\d went back/)
 })
 
@@ -195,7 +199,7 @@ t.test('10 two votes in one term are seen', async (t) => {
   const voter = raftOf(b).votedFor === null ? c : b
   const other = voter === b ? c : b
   t.equal(votedFor, a.id)
-  checks.sent(voter, a.id, { kind: 'requestVoteResponse', term, granted: true })
+  checks.sent(voter, a.id, { as: nameOf(voter), message: { kind: 'requestVoteResponse', term, granted: true } })
   const again = says(voter, other.id, checks, { kind: 'requestVoteResponse', term, granted: true })
   t.throws(again, /^10: n\d votes in term \d+ for n\d and for n\d/)
 })
@@ -210,7 +214,7 @@ t.test('11 a vote that is not stored is seen', async (t) => {
 t.test('11 a word in a term that is not stored is seen, unless it is about a pre-vote', async (t) => {
   const { checks, b, c } = scene()
   const term = asTerm(raftOf(b).currentTerm + 1)
-  checks.sent(b, c.id, { kind: 'preVoteResponse', term, poll: 1, granted: true })
+  checks.sent(b, c.id, { as: nameOf(b), message: { kind: 'preVoteResponse', term, poll: 1, granted: true } })
   const word = says(b, c.id, checks, { kind: 'requestVoteResponse', term, granted: false })
   t.throws(word, /^11: n\d speaks in a term it has not stored/)
 })
@@ -218,7 +222,10 @@ t.test('11 a word in a term that is not stored is seen, unless it is about a pre
 t.test('11 an acknowledgement of what is not on the disk is seen', async (t) => {
   const { checks, a, b } = scene()
   const { currentTerm: term, log } = raftOf(b)
-  checks.sent(b, a.id, { kind: 'appendAccepted', term, round: 1, matchIndex: log.lastIndex })
+  checks.sent(b, a.id, {
+    as: nameOf(b),
+    message: { kind: 'appendAccepted', term, round: 1, matchIndex: log.lastIndex },
+  })
   const matchIndex = asIndex(log.lastIndex + 1)
   const lie = says(b, a.id, checks, { kind: 'appendAccepted', term, round: 1, matchIndex })
   t.throws(lie, /^11: n\d acknowledges entry \d+, which is not on its disk/)

@@ -12,7 +12,8 @@ import { Witnessed } from './witnessed.ts'
 function scene(): { table: Witnessed; checks: ReplicaChecks } {
   const table = new Witnessed()
   const checks = new ReplicaChecks(table.state, createRandom('replicas'))
-  table.watch = ({ index, time, commands, outcomes }) => checks.applied(index, { time, commands }, outcomes)
+  table.watch = ({ index, time, commands, outcomes }) =>
+    checks.applied(index, { time, commands }, { outcomes, isMark: false })
   return { table, checks }
 }
 
