@@ -2,7 +2,6 @@
 // beside the current ones under a generation of their own and read into a lock table of their own; when everything has
 // been verified, the core decides. Until it does, a crash leaves what there was; whatever is wrong with what is sent
 // ends the transfer and nothing else.
-import { decodeRecord } from '../codec/record.ts'
 import { FormatError } from '../codec/packr.ts'
 import type {
   SnapshotChunk,
@@ -53,6 +52,8 @@ interface Transfer {
   /** null until the mark is stored. */
   install: StateInstall | null
   chunks: number
+  /** Chunks that are with the disk. */
+  stored: number
   /** Everything has come; what follows is ours alone. */
   complete: boolean
   heardAt: number
@@ -95,6 +96,7 @@ export class SnapshotReceiver {
       loading: this.#parts.newLoading(checkpoint),
       install: null,
       chunks: 0,
+      stored: 0,
       complete: false,
       heardAt: host.now(),
     }
@@ -114,14 +116,17 @@ export class SnapshotReceiver {
     if (chunk !== transfer.chunks + 1 || transfer.complete) return this.#refuse(transfer, `chunk ${chunk} out of order`)
     transfer.chunks = chunk
     try {
-      for (const bytes of records) transfer.loading.take(decodeRecord(bytes), bytes)
+      for (const bytes of records) transfer.loading.take(bytes)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
       return this.#refuse(transfer, error.message)
     }
     transfer.install.put(records, (error) => {
-      if (error !== null) this.#parts.failed(error)
-      else if (this.#transfer === transfer) this.#say(from, number, 'taken', chunk)
+      if (error !== null) return this.#parts.failed(error)
+      if (this.#transfer !== transfer) return
+      transfer.stored++
+      this.#say(from, number, 'taken', chunk)
+      this.#finishWhenStored(transfer)
     })
   }
 
@@ -130,6 +135,12 @@ export class SnapshotReceiver {
     if (transfer === null || transfer.complete) return
     if (chunks !== transfer.chunks) return this.#refuse(transfer, `${transfer.chunks} chunks of ${chunks}`)
     transfer.complete = true
+    this.#finishWhenStored(transfer)
+  }
+
+  /** What is read back to be verified must be there: the end may come while the last chunks are being written. */
+  #finishWhenStored(transfer: Transfer & { readonly install: StateInstall }): void {
+    if (!transfer.complete || transfer.stored < transfer.chunks) return
     const { install, checkpoint, senderTerm, loading } = transfer
     install.finish(checkpoint, (error, verdict) => {
       if (error !== null) return this.#parts.failed(error)
