@@ -96,9 +96,9 @@ async function start(): Promise<Parts> {
       .then(
         (opened) => {
           state = opened
-          done(null, opened)
+          process.nextTick(done, null, opened)
         },
-        (error: unknown) => done(asError(error), null),
+        (error: unknown) => process.nextTick(done, asError(error), null),
       )
   }
   const parts = { host, wire, store, state, resetState, foundingStore, volume }

@@ -22,7 +22,10 @@ const reach: Readonly<Record<string, Reach>> = {
   'src/config.ts': { values: ['src/ids.ts'] },
   'src/raft': { values: ['src/ids.ts', 'src/assert.ts'] },
   'src/lockfsm': { values: ['src/ids.ts', 'src/assert.ts'] },
-  'src/codec': { values: ['src/ids.ts', 'src/assert.ts'], types: ['src/raft', 'src/lockfsm'] },
+  'src/codec': {
+    values: ['src/ids.ts', 'src/assert.ts'],
+    types: ['src/raft', 'src/lockfsm', 'src/storage/state-store.ts', 'src/storage/founding-store.ts'],
+  },
   'src/storage': { values: ['src/ids.ts', 'src/assert.ts', 'src/codec'], types: ['src/raft', 'src/lockfsm'] },
   'src/node': {
     values: [
@@ -34,8 +37,11 @@ const reach: Readonly<Record<string, Reach>> = {
       'src/lockfsm',
       'src/storage/identity.ts',
       'src/storage/backup-format.ts',
+      'src/storage/damage.ts',
+      'src/storage/log-store.ts',
+      'src/storage/state-store.ts',
     ],
-    types: ['src/storage/log-store.ts', 'src/storage/state-store.ts', 'src/storage/founding-store.ts'],
+    types: ['src/storage/founding-store.ts'],
   },
   'src/http': {
     values: ['src/ids.ts', 'src/assert.ts', 'src/codec', 'src/config.ts', 'src/node', 'src/lockfsm/views.ts'],

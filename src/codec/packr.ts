@@ -1,7 +1,7 @@
 // MessagePack as this house uses it: positional arrays of numbers, strings, bytes and nulls, nothing else. No shared
 // structures (they decode silently under wrong names when two ends disagree), no extensions. A flipped bit often still
 // decodes, so every value that is taken out is checked by a Reader: this is where foreign bytes become types.
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 
 const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
 

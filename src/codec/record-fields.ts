@@ -1,7 +1,7 @@
 // The fields of each kind of record that do not stand in its key, as a MessagePack row, and back with every type
 // checked. A new layout is a new tag in `record.ts`.
 import { unreachable } from '../assert.ts'
-import { asClusterTime, asLockName, asNodeId, asRequestId, asRun, asSequence, asSessionId, asToken } from '../ids.ts'
+import { asClusterTime, asLockName, asRequestId, asRun, asSequence, asSessionId, asToken } from '../ids.ts'
 import type { ClusterTime, SessionId, Token } from '../ids.ts'
 import type { Origin } from '../lockfsm/command.ts'
 import type {
@@ -13,13 +13,13 @@ import type {
   StateRecord,
 } from '../lockfsm/records.ts'
 import type { Attempt } from '../lockfsm/state.ts'
+import { takeNodeId } from './node-id.ts'
 import { FormatError, pack } from './packr.ts'
 import type { Reader } from './packr.ts'
 
 const hows = ['released', 'expired', 'session_closed', 'unclaimed', 'withdrawn', 'refused'] as const
 const ends = ['expired', 'session_closed', 'unclaimed'] as const
 
-const nodeIdMax = 32
 const idMax = 128
 const lockNameMax = 512
 const ownerMax = 512
@@ -110,7 +110,7 @@ function takeSession({ sequence }: Pick<SessionRecord, 'sequence'>, reader: Read
 }
 
 function takeOrigin(row: Reader): Origin {
-  const origin = { node: asNodeId(row.text(nodeIdMax)), run: asRun(row.count()), number: row.count() }
+  const origin = { node: takeNodeId(row), run: asRun(row.count()), number: row.count() }
   row.end()
   return origin
 }
@@ -155,7 +155,7 @@ function takeRequest({ sequence }: Pick<RequestRecord, 'sequence'>, reader: Read
 
 function takeAttempt(row: Reader): Attempt {
   const attempt = {
-    node: asNodeId(row.text(nodeIdMax)),
+    node: takeNodeId(row),
     run: asRun(row.count()),
     number: row.count(),
     carriedAt: takeTime(row),

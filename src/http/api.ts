@@ -330,7 +330,9 @@ export const ClusterView = Type.Object({
 })
 export const ReplaceParams = Type.Object({ id: MemberId })
 export const ReplaceBody = Type.Object(
-  { incarnation: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'of the new disk: the refused node prints it' }) },
+  {
+    incarnation: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'of the new disk: the refused node prints it' }),
+  },
   { additionalProperties: false },
 )
 export const Replaced = Type.Object({ member: MemberId, incarnation: Type.String() })

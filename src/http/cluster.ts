@@ -65,7 +65,14 @@ function addReplaceRoute(app: App, door: Door): void {
     tag: 'cluster',
     summary: 'Have a member be who has a new, empty disk, when the one before is lost for good',
     answers: { 200: api.Replaced },
-    problems: ['not_found', 'too_large', 'unsupported_media_type', 'replacement_under_way', 'no_leader', 'outcome_unknown'],
+    problems: [
+      'not_found',
+      'too_large',
+      'unsupported_media_type',
+      'replacement_under_way',
+      'no_leader',
+      'outcome_unknown',
+    ],
   })
   const schema = { ...replace, querystring, params: api.ReplaceParams, body: api.ReplaceBody }
   app.post('/v1/cluster/members/:id/replace', { schema }, ({ params, body }, reply) => {
@@ -92,7 +99,7 @@ function addReplaceRoute(app: App, door: Door): void {
 function replaceProblem(result: Exclude<ReplaceResult, 'done'>, door: Door, id: string): ProblemDetails {
   switch (result) {
     case 'unknownMember':
-      return { code: 'not_found', detail: `${id} is not a member` }
+      return { code: 'not_found', detail: `${id} is not a member, or leads and has its disk` }
     case 'underWay':
       return { code: 'replacement_under_way', detail: 'one replacement at a time: try again when the other is done' }
     case 'transferring':

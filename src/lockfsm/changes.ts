@@ -61,7 +61,7 @@ export interface Changes {
 export interface Reading {
   /** As `changed` was at the cut; null are those that are told or captured. */
   readonly waiting: (Session | Request | null)[]
-  /** Records that changed or ended while they waited, as they were at the cut. */
+  /** Records that changed while they waited, as they were at the cut. */
   readonly captured: RecordChange[]
 }
 
@@ -98,10 +98,12 @@ export function noteBirth({ changes }: LockState, item: Session | Request): void
   changes.changed.push(item)
 }
 
-/** A session or a request has ended: it will never change again. */
+/**
+ * A session or a request has ended: it will never change again. Where it waits to be read out it may therefore stay, and
+ * a cut made before its end tells it as it was.
+ */
 export function noteEnd({ changes }: LockState, item: Session | Request): void {
   const { changed } = changes
-  capture(changes, item)
   if (changed[item.changedPlace] === item) {
     const last = changed.pop()
     if (last !== undefined && last !== item) {

@@ -96,7 +96,7 @@ function newRequest(step: Step, session: Session | null, command: Acquire, attem
     metadata: command.metadata,
     askedTtlMs: ttlMs,
     ttlMs,
-    attempts: [],
+    attempts: lock === null ? [attempt] : [],
     token: null,
     since: state.time,
     deadline: asClusterTime(state.time + waitMs),
@@ -112,7 +112,6 @@ function newRequest(step: Step, session: Session | null, command: Acquire, attem
     enqueue(state, request)
     return joinWaiting(state, request, attempt)
   }
-  changeRequest(state, request).attempts = [attempt]
   hold(state, request)
   return granted(request, attempt.carriedAt)
 }

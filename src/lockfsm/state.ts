@@ -14,6 +14,7 @@ import type { EndedTokens } from './ended-tokens.ts'
 import type { Origin } from './command.ts'
 import { createRemembered } from './remembered.ts'
 import type { Remembered } from './remembered.ts'
+import { ShardedMap } from './sharded-map.ts'
 import { createSorted } from './sorted.ts'
 import type { Sorted } from './sorted.ts'
 
@@ -50,17 +51,17 @@ export interface LockState {
   /** Ordinal of the next grant that ends otherwise than by release. */
   nextEnding: number
   readonly runs: Map<NodeId, NodeRun>
-  readonly sessions: Map<SessionId, Session>
+  readonly sessions: ShardedMap<SessionId, Session>
   /** The living requests that have no session. */
-  readonly sessionless: Map<RequestId, Request>
+  readonly sessionless: ShardedMap<RequestId, Request>
   readonly remembered: Remembered
   readonly endedTokens: EndedTokens
 
   // Derived.
   /** Living sessions by the request id that opened them. */
-  readonly openings: Map<RequestId, Session>
+  readonly openings: ShardedMap<RequestId, Session>
   /** Only those that are held or awaited. */
-  readonly locks: Map<LockName, Lock>
+  readonly locks: ShardedMap<LockName, Lock>
   readonly locksByName: Sorted<Lock>
   readonly sessionsBySequence: Sorted<Session>
   readonly deadlines: Deadlines<Session | Request>
@@ -169,12 +170,12 @@ export function createState(limits: Limits, first = fromOne): LockState {
     nextToken: first.token,
     nextEnding: 1,
     runs: new Map(),
-    sessions: new Map(),
-    sessionless: new Map(),
+    sessions: new ShardedMap(),
+    sessionless: new ShardedMap(),
     remembered: createRemembered(),
     endedTokens: createEndedTokens(),
-    openings: new Map(),
-    locks: new Map(),
+    openings: new ShardedMap(),
+    locks: new ShardedMap(),
     locksByName: createSorted<Lock>(isNameBefore),
     sessionsBySequence: createSorted<Session>((a, b) => a.sequence < b.sequence),
     deadlines: createDeadlines(),
@@ -185,7 +186,10 @@ export function createState(limits: Limits, first = fromOne): LockState {
 }
 
 /** The living requests of a session, or those without one. */
-export function requestsOf(state: LockState, session: Session | null): Map<RequestId, Request> {
+export function requestsOf(
+  state: LockState,
+  session: Session | null,
+): Map<RequestId, Request> | ShardedMap<RequestId, Request> {
   return session === null ? state.sessionless : session.requests
 }
 

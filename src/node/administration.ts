@@ -15,8 +15,8 @@ export interface AdministrationParts {
   readonly self: NodeId
   readonly host: Host
   readonly core: Core
-  leader(): NodeId | null
-  send(to: NodeId, frame: Frame): void
+  readonly leader: () => NodeId | null
+  readonly send: (to: NodeId, frame: Frame) => void
 }
 
 export class Administration {

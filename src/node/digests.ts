@@ -5,6 +5,7 @@ import type { Digest, Index, NodeId } from '../ids.ts'
 
 /** So long others may still bring a majority about. */
 const settleMs = 10_000
+/** Of those that we have made, and of those that others have made and we have not. */
 const checkpointsKept = 32
 
 /** What became of a comparison. */
@@ -34,7 +35,7 @@ export class Digests {
     return this.#newest
   }
 
-  /** Of our checkpoints, newest last, for a member that we meet. */
+  /** Of our checkpoints, for a member that we meet. */
   *own(): Generator<{ readonly index: Index; readonly digest: Digest }> {
     for (const [index, { values }] of this.#byIndex) {
       const digest = values.get(this.#self)
@@ -90,11 +91,15 @@ export class Digests {
   #at(index: Index): Compared | null {
     const known = this.#byIndex.get(index)
     if (known !== undefined) return known
-    const kept = [...this.#byIndex.keys()].sort((a, b) => a - b)
-    if (kept.length >= checkpointsKept) {
-      const [oldest] = kept
-      if (oldest === undefined || index < oldest) return null
-      this.#byIndex.delete(oldest)
+    // Of those that we have reached the newest are kept; of those that we have not, the ones that we reach next: what others
+    // say who are far ahead must not push out what we have.
+    const own = this.#newest?.index ?? 0
+    const isAhead = index > own
+    const alike = [...this.#byIndex.keys()].filter((each) => each > own === isAhead).sort((a, b) => a - b)
+    if (alike.length >= checkpointsKept) {
+      const last = isAhead ? alike.at(-1) : alike[0]
+      if (last === undefined || (isAhead ? index > last : index < last)) return null
+      this.#byIndex.delete(last)
     }
     const compared = { values: new Map<NodeId, Digest>(), differsSince: null }
     this.#byIndex.set(index, compared)

@@ -27,12 +27,12 @@ export interface ForwardingParts {
   readonly commands: OwnCommands
   readonly renewals: Renewals
   readonly withdrawals: Withdrawals
-  leader(): NodeId | null
+  readonly leader: () => NodeId | null
   /** Whether this node may send commands at all. */
-  counts(): boolean
+  readonly counts: () => boolean
   /** Whether it may bring work. */
   isReady(): boolean
-  wake(): void
+  readonly wake: () => void
 }
 
 export class Forwarding {

@@ -114,6 +114,16 @@ export class Founding {
     if (this.#record === null && founding.founded) this.#joining ??= founding.record
   }
 
+  /**
+   * Whether a member of a founded cluster, where every founder is known to have stored the record, names this very disk
+   * as one of them, which has none: then it has lost more than that, and must not come back as a new one (H28).
+   */
+  hasForgotten({ founding: { record, founded } }: Introduction): boolean {
+    const { self, incarnation } = this.#setup
+    if (this.#record !== null || !founded || record === null) return false
+    return record.members.some((member) => member.id === self && member.incarnation === incarnation)
+  }
+
   /** A peer that was not refused introduced itself. */
   introduced({ node, incarnation, founding }: Introduction): void {
     const known = this.#heard.get(node)

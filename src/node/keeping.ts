@@ -53,8 +53,8 @@ export interface KeepingParts {
   readonly tally: Tally
   /** Far from those of other runs. */
   readonly firstTransfer: number
-  leader(): NodeId | null
-  send(to: NodeId, frame: SnapshotFrame | DigestNews): void
+  readonly leader: () => NodeId | null
+  readonly send: (to: NodeId, frame: SnapshotFrame | DigestNews) => void
   /** The lock table is that of a snapshot at `index` now. */
   installed(index: Index): void
   failed(error: Error): void

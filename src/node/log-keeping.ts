@@ -37,7 +37,7 @@ export class LogKeeping {
     const heldFrom = held !== null && bytes <= this.#options.heldBytesMax ? held : Infinity
     let trim: { index: Index; bytesBefore: number } | null = null
     // The first is where the log begins now; the next is worth a trim as soon as the tail behind it is long enough. One
-    // checkpoint behind is kept in any case: whoever has just got the last one goes on from there.
+    // checkpoint behind the last is kept in any case: whoever has just got that one goes on from there.
     while (this.#places.length > 2) {
       const next = this.#places[1]
       if (next === undefined || next.index > heldFrom || end - next.bytesBefore < this.#options.tailBytes) break

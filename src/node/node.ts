@@ -1,6 +1,6 @@
 // One process of the cluster from its start to its end: it stores its new run before anybody hears of it, takes part in
-// the founding or finds that the cluster is founded, and then is a replica. Here the turns are scheduled; what a turn does
-// is in replica.ts.
+// the founding or finds that the cluster is founded, brings back what is on its disk, and then is a replica. When it takes
+// its turns is in turns.ts, what a turn does in replica.ts.
 import type { FoundingNews, Frame, RejectReason } from '../codec/frame.ts'
 import type { Introduction } from '../codec/introduction.ts'
 import { protocolVersion } from '../codec/introduction.ts'
@@ -9,7 +9,6 @@ import type { Incarnation, NodeId } from '../ids.ts'
 import { createState } from '../lockfsm/state.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import { incarnationsAt } from '../raft/members.ts'
-import { createRaft } from '../raft/state.ts'
 import type { RaftOptions } from '../raft/state.ts'
 import type { FoundingRecord, FoundingStore, Restored } from '../storage/founding-store.ts'
 import { judgeDisk } from '../storage/identity.ts'
@@ -22,18 +21,18 @@ import { DiskSpace } from './disk-space.ts'
 import type { Volume } from './disk-space.ts'
 import { DiskWriter } from './disk-writer.ts'
 import { Founding } from './founding.ts'
-import type { Host, Timer } from './host.ts'
+import type { Host } from './host.ts'
 import { Peers } from './peers.ts'
 import type { KeepingOptions } from './keeping.ts'
+import { failureOf } from './rejected.ts'
 import { Replica } from './replica.ts'
 import { firstCounters } from './restore.ts'
-import { begin } from './starting.ts'
+import { begin, createMember } from './starting.ts'
 import type { Begun } from './starting.ts'
+import { Turns } from './turns.ts'
 import type { Wire } from './wire.ts'
 import { Witnesses } from './witnesses.ts'
 
-/** A turn that begins so long after it was asked for has a stall behind it. */
-const stallMs = 100
 /** So long a new disk waits for a member that knows it, after one said that it does not. */
 const strangerMs = 500
 
@@ -58,7 +57,7 @@ export interface NodeParts {
   readonly store: LogStore
   readonly state: StateStore
   /** Closes the state store, throws what is in it away, and opens it again, empty. */
-  resetState(done: (error: Error | null, state: StateStore | null) => void): void
+  readonly resetState: (done: (error: Error | null, state: StateStore | null) => void) => void
   readonly foundingStore: FoundingStore
   /** Where the data lies. */
   readonly volume: Volume
@@ -76,9 +75,7 @@ export class HoldfastNode {
   #state: StateStore
   readonly #founding: Founding
   #meta: LogMeta
-  #turnDue = false
-  #timer: Timer | null = null
-  #timerAt = Infinity
+  readonly #turns: Turns
   #stopped = false
 
   /** Throws DamagedError when the disk contradicts itself. */
@@ -96,6 +93,10 @@ export class HoldfastNode {
     }
     this.space = new DiskSpace({ host: parts.host, volume: parts.volume, lowBytes: setup.diskLowBytes })
     this.#state = parts.state
+    this.#turns = new Turns(parts.host, (now) => {
+      this.replica?.turn(now)
+      return this.replica?.wakeAt(now) ?? null
+    })
     this.#witnesses = new Witnesses(parts.store.stored.peers)
     this.#disk = new DiskWriter(parts.store, {
       durable: (io) => this.replica?.core.durable(io),
@@ -150,7 +151,7 @@ export class HoldfastNode {
   stop(stopped: () => void): void {
     const close = () => {
       this.#stopped = true
-      this.#timer?.cancel()
+      this.#turns.stop()
       this.space.stop()
       this.replica?.backups.stop()
       // The replica says so in the middle of a turn, which may still have something to read or write.
@@ -204,25 +205,12 @@ export class HoldfastNode {
     const { host, store } = this.#parts
     const { self, members } = this.setup
     const { clusterId } = record
-    const { incarnation, counted, run } = this.#meta
-    const { applied, incarnations, canServe, lock, tally } = begun
-    const raft = createRaft({
-      self,
-      members,
-      options: this.setup.raft,
-      random: () => host.random(),
-      now: host.now(),
-      stored: { ...begun.log, hardState: store.stored.hardState },
-      applied,
-      incarnations,
-      incarnation,
-      counted,
-      canServe,
-    })
+    const { applied, canServe } = begun
+    const raft = createMember(begun, { host, hardState: store.stored.hardState, meta: this.#meta, ...this.setup })
     const parts = {
+      ...this.#meta,
+      ...begun,
       self,
-      starts: run,
-      incarnation,
       clusterId,
       limits,
       keeping: this.setup.keeping,
@@ -232,14 +220,9 @@ export class HoldfastNode {
       disk: this.#disk,
       peers: this.peers,
       raft,
-      lock,
-      tally,
       witnesses: this.#witnesses,
       space: this.space,
-      storeCounted: (stored: () => void) => {
-        this.#meta = { ...this.#meta, counted: true }
-        this.#disk.store({ meta: this.#meta }, stored)
-      },
+      storeCounted: (stored: () => void) => this.#storeMeta({ counted: true }, stored),
       failed: (error: Error) => this.#diskFailed(error),
       backups: new Backups({
         host,
@@ -249,11 +232,15 @@ export class HoldfastNode {
         log: () => ({ start: raft.log.start.index, durable: raft.durability.durableIndex }),
       }),
     }
-    this.replica = new Replica(parts, () => this.#wake())
+    this.replica = new Replica(parts, () => this.#turns.wake())
     for (const peer of members) if (this.peers.isConnected(peer)) this.replica.connected(peer, false)
-    host.report({ level: 'info', message: `member of cluster ${clusterId}`, details: { run, applied, canServe } })
+    host.report({
+      level: 'info',
+      message: `member of cluster ${clusterId}`,
+      details: { run: this.#meta.run, applied, canServe },
+    })
     serving()
-    this.#wake()
+    this.#turns.wake()
   }
 
   #pursueFounding(): void {
@@ -309,6 +296,7 @@ export class HoldfastNode {
       introduce: () => this.#introduce(),
       judge: (peer) => this.#judge(peer),
       met: (peer) => {
+        if (this.#founding.hasForgotten(peer)) return this.#refuseToGoOn(peer.node)
         this.#witnesses.met(peer.node, peer.incarnation, peer.run)
         this.#founding.introduced(peer)
         this.#pursueFounding()
@@ -343,6 +331,14 @@ export class HoldfastNode {
     return this.#founding.judge(peer, this.incarnationOf(peer.node)) ?? this.#witnesses.judge(peer)
   }
 
+  #refuseToGoOn(peer: NodeId): void {
+    this.#parts.host.fatal({
+      code: 'damaged',
+      message: `${peer} was told that disk ${this.#meta.incarnation} had stored the founding record, which it has no more`,
+      advice: 'It must neither vote nor serve. Move its data folder away and replace the member with an empty one.',
+    })
+  }
+
   #onFrame(from: NodeId, frame: Frame): void {
     if (frame.kind === 'foundingNews') {
       this.#founding.news(from, frame)
@@ -356,69 +352,15 @@ export class HoldfastNode {
   /** A peer refused us. Only what says that this disk must not take part ends the process. */
   #onRejected(peer: NodeId, reason: RejectReason, detail: string): void {
     const { host } = this.#parts
-    const { incarnation, run } = this.#meta
-    if (reason === 'stranger' && this.#founding.record === null) {
-      // A member that lags behind may not know yet that our disk was taken in; the others do.
-      host.setTimer(strangerMs, () => {
-        if (this.#founding.isJoining || this.#founding.record !== null) return
-        host.fatal({
-          code: 'stranger',
-          message: `${peer} does not know disk ${incarnation} as a member: ${detail}`,
-          advice: adviceToReplace(this.setup.self, incarnation, this.peers.httpUrlOf(peer)),
-        })
-      })
-    } else if (reason === 'old_run') {
-      host.fatal({
-        code: 'old_run',
-        message: `${peer} has met a later run of disk ${incarnation} than ${run}`,
-        advice:
-          'Another process uses a copy of this data, or the data is an old copy. Stop the other, or wipe this one.',
-      })
-    } else if (reason === 'lost_data') {
-      host.fatal({
-        code: 'damaged',
-        message: `${peer} was told that disk ${incarnation} had entries that it has no more: ${detail}`,
-        advice: 'It must neither vote nor serve. Move its data folder away and replace the member with an empty one.',
-      })
-    }
-  }
-
-  // ---- turns
-
-  #wake(): void {
-    if (this.#turnDue || this.#stopped) return
-    this.#turnDue = true
-    const wokenAt = this.#parts.host.now()
-    this.#parts.host.defer(() => this.#turnUnlessLate(wokenAt))
-  }
-
-  /** Behind a stall it has not read what came meanwhile: the loop looks at its sockets once more before time counts. */
-  #turnUnlessLate(wokenAt: number): void {
-    const { host } = this.#parts
-    if (host.now() - wokenAt < stallMs) this.#turn()
-    else host.defer(() => this.#turn())
-  }
-
-  #turn(): void {
-    this.#turnDue = false
-    const { replica } = this
-    if (this.#stopped || replica === null) return
-    // Read after everything that this turn covers was read from its socket.
-    const now = this.#parts.host.now()
-    replica.turn(now)
-    // The turn may have been the last of an orderly stop.
-    if (!this.#stopped) this.#setTimer(replica.wakeAt(now), now)
-  }
-
-  #setTimer(at: number, now: number): void {
-    // An earlier timer only brings an earlier look.
-    if (this.#timer !== null && this.#timerAt <= at) return
-    this.#timer?.cancel()
-    this.#timerAt = at
-    // Not at once: a turn that has nothing to do must not cause the next.
-    this.#timer = this.#parts.host.setTimer(Math.max(1, at - now), () => {
-      this.#timer = null
-      this.#wake()
+    const refusal = { reason, detail, by: peer, httpUrl: this.peers.httpUrlOf(peer) }
+    const failure = failureOf(refusal, { ...this.#meta, self: this.setup.self })
+    if (failure === null) return
+    if (reason !== 'stranger') return host.fatal(failure)
+    // A disk that was taken in is none. And a member that lags behind may not know yet that ours was; the others do.
+    const isTakenIn = (): boolean => this.#founding.isJoining || this.#founding.record !== null
+    if (isTakenIn()) return
+    host.setTimer(strangerMs, () => {
+      if (!isTakenIn()) host.fatal(failure)
     })
   }
 
@@ -435,14 +377,4 @@ export class HoldfastNode {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
-}
-
-/** How an operator tells the cluster that the disk of a member was lost. */
-function adviceToReplace(self: NodeId, incarnation: string, url: string | null): string {
-  const call = `curl -X POST ${url ?? 'http://MEMBER'}/v1/cluster/members/${self}/replace`
-  const body = `-H 'content-type: application/json' -d '{"incarnation":"${incarnation}"}'`
-  return (
-    'The cluster was founded with another disk of this node, and an empty disk must not vote in it. If that disk is lost, ' +
-    `tell the cluster and start this node again: ${call} ${body} (for a node of cluster.sh: ./cluster.sh replace ${self.replace(/^n/, '')})`
-  )
 }

@@ -4,26 +4,21 @@
 //
 // A call's way: `call` -> own-commands (numbered) -> the leader's intake -> an entry -> apply here -> the call's answer.
 import { unreachable } from '../assert.ts'
-import { decodePayload } from '../codec/command.ts'
 import type { Tally } from '../codec/digest.ts'
 import type { Frame } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
 import { asIndex, asRun } from '../ids.ts'
 import type { ClusterId, ClusterTime, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
-import { apply } from '../lockfsm/apply.ts'
-import { attendance } from '../lockfsm/attendance.ts'
-import { diskReplaced, runOf } from '../lockfsm/runs.ts'
-import type { NumberedCommand } from '../lockfsm/command.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import type { RoleChanged } from '../raft/effect.ts'
-import type { Entry, MemberReplaced } from '../raft/entry.ts'
-import { incarnationsAt, inForce, isCounted } from '../raft/members.ts'
+import { isCounted } from '../raft/members.ts'
 import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { StateStore } from '../storage/state-store.ts'
 import { Administration } from './administration.ts'
 import { refusalOf } from './admission.ts'
+import { Applying } from './applying.ts'
 import type { Backups } from './backup.ts'
 import { Calls } from './calls.ts'
 import type { CallRequest } from './calls.ts'
@@ -54,7 +49,7 @@ const stopTransferMs = 1500
 export interface ReplicaParts {
   readonly self: NodeId
   /** How often the process was started with this disk. */
-  readonly starts: number
+  readonly run: Run
   readonly incarnation: Incarnation
   readonly clusterId: ClusterId
   readonly limits: Limits
@@ -92,58 +87,31 @@ export class Replica {
   readonly #forwarding: Forwarding
   readonly #reads: ReadRounds
   readonly #administration: Administration
-  /** Ours in commands; null until we have applied that this disk is the node's. */
-  #run: Run | null = null
   #leader: NodeId | null = null
   #term: Term | null = null
   #wake: () => void
   #stopping = false
   readonly #leaving: Leaving
-  #appliedIndex: Index
+  readonly #applying: Applying
 
   constructor(parts: ReplicaParts, wake: () => void) {
     this.#parts = parts
     this.#wake = wake
     this.lock = parts.lock
     this.backups = parts.backups
-    this.#appliedIndex = parts.raft.appliedIndex
     this.core = this.#createCore()
     // Far from the names of other runs of this node: an answer to one of theirs must not be taken for ours (B71).
     const farAway = () => Math.floor(parts.host.random() * 2 ** 48)
     this.#commands = new OwnCommands({
       node: parts.self,
-      run: () => this.#run ?? asRun(0),
+      run: () => this.#applying.run ?? asRun(0),
       clusterTime: () => this.clusterTime,
       lastSending: farAway(),
     })
     this.#renewals = new Renewals(this.#commands)
     this.#withdrawals = new Withdrawals(this.#commands, ({ number }) => this.#commands.forget(number))
-    this.#forwarding = new Forwarding({
-      ...parts,
-      core: this.core,
-      commands: this.#commands,
-      renewals: this.#renewals,
-      withdrawals: this.#withdrawals,
-      leader: () => this.#leader,
-      counts: () => this.#run !== null && isCounted(this.core.raft),
-      isReady: () => this.readiness().ready,
-      wake,
-    })
-    this.keeping = new Keeping({
-      ...parts,
-      core: this.core,
-      members: parts.raft.members,
-      options: parts.keeping,
-      firstTransfer: farAway(),
-      leader: () => this.#leader,
-      send: (to, frame) => parts.peers.send(to, frame),
-      installed: (index) => this.#onInstalled(index),
-      wake,
-    })
-    this.keeping.holds.add(() => {
-      const from = parts.backups.holdsLogFrom
-      return from === null ? null : asIndex(from - 1)
-    })
+    this.#forwarding = this.#createForwarding()
+    this.keeping = this.#createKeeping(farAway())
     this.leading = new Leading({
       core: this.core,
       marks: this.keeping.marks,
@@ -172,9 +140,17 @@ export class Replica {
       administration: this.#administration,
       withdrawals: this.#withdrawals,
       commands: this.#commands,
-      appliedIndex: () => this.#appliedIndex,
+      appliedIndex: () => this.appliedIndex,
     })
-    this.#learnRun()
+    this.#applying = new Applying({
+      ...parts,
+      core: this.core,
+      commands: this.#commands,
+      leads: () => this.#leader === parts.self,
+      applied: (entry) => this.keeping.applied(entry),
+      replaced: (member, incarnation) => this.#administration.replaced(member, incarnation),
+      reached: (index) => this.#reads.applied(index),
+    })
   }
 
   // ---- what clients ask
@@ -184,12 +160,9 @@ export class Replica {
     return this.lock.time
   }
 
-  /**
-   * Index of the last entry that the lock table of this node has applied. The core's own index can be ahead of it: it
-   * says what was handed out, and one step may hand out twice, what was read from disk and what was in memory behind it.
-   */
+  /** Index of the last entry that the lock table of this node has applied (applying.ts). */
   get appliedIndex(): Index {
-    return this.#appliedIndex
+    return this.#applying.index
   }
 
   /** Begins a call. The returned function says that its client is gone. */
@@ -237,7 +210,7 @@ export class Replica {
     const { role } = raft
     if (this.#stopping) return { ready: false, reason: 'stopping' }
     if (!raft.canServe) return { ready: false, reason: 'waiting for a snapshot' }
-    if (this.#run === null || !isCounted(raft)) return { ready: false, reason: 'not yet counted as a member' }
+    if (this.#applying.run === null || !isCounted(raft)) return { ready: false, reason: 'not yet counted as a member' }
     if (this.#leader === null) return { ready: false, reason: 'no leader' }
     const committed = role.kind === 'follower' ? role.leaderCommit : raft.commitIndex
     if (role.kind === 'leader' && raft.appliedIndex < role.termStart) return { ready: false, reason: 'taking over' }
@@ -333,65 +306,6 @@ export class Replica {
     this.#administration.handOver(stopTransferMs, leave)
   }
 
-  #applyEntries(entries: readonly Entry[]): void {
-    const { self } = this.#parts
-    /** By other nodes, whose clients wait for what was applied here: up to which index. */
-    const awaited = new Map<NodeId, Index>()
-    for (const entry of entries) {
-      const { index, note } = entry
-      for (const outcome of apply(this.lock, { time: entry.time, commands: this.#commandsOf(entry) })) {
-        if (outcome.to.node !== self) awaited.set(outcome.to.node, index)
-        else if (outcome.to.run === this.#run) this.#commands.applied(outcome, index)
-      }
-      this.#appliedIndex = index
-      this.keeping.applied(entry)
-      if (note?.kind === 'memberReplaced') this.#onReplaced(note)
-    }
-    this.#learnRun()
-    if (this.#leader === self) this.#announceCommits(awaited)
-    this.#reads.applied(this.#appliedIndex)
-  }
-
-  #commandsOf({ payload, note }: Entry): readonly NumberedCommand[] {
-    return note?.kind === 'memberReplaced' ? [diskReplaced(this.lock, note.member)] : decodePayload(payload)
-  }
-
-  #onReplaced({ member, incarnation }: MemberReplaced): void {
-    const { self, host } = this.#parts
-    this.#administration.replaced(member, incarnation)
-    const { raft } = this.core
-    // Older notes are read once more after a restart; the newest is the one that counts.
-    if (member !== self || raft.ownCount !== 'stored' || inForce(raft, self) !== incarnation || isCounted(raft)) return
-    host.fatal({
-      code: 'stranger',
-      message: `${self} has another disk now, ${incarnation}`,
-      advice:
-        'This one was replaced and counts no more. Stop it for good, or replace the member once more with an empty one.',
-    })
-  }
-
-  /** The lock table is that of a snapshot now: nothing is concluded from numbers that it jumped over (H19). */
-  #onInstalled(index: Index): void {
-    const { self: node } = this.#parts
-    const run = this.#run
-    this.#appliedIndex = index
-    const known = this.lock.runs.get(node)
-    if (run !== null && known?.run === run) {
-      this.#commands.installed(known.number, index, (command, number) =>
-        command.kind === 'acquire' || command.kind === 'openSession'
-          ? attendance(this.lock, { node, run, number }, command)
-          : null,
-      )
-    }
-    this.#learnRun()
-    this.#reads.applied(index)
-  }
-
-  #announceCommits(awaited: ReadonlyMap<NodeId, Index>): void {
-    const { now } = this.core.raft
-    for (const [by, index] of awaited) this.core.step({ kind: 'commitAwaited', by, index, now })
-  }
-
   #onRoleChanged({ term, leader }: RoleChanged): void {
     if (leader === this.#leader && term === this.#term) return
     const changed = leader !== this.#leader
@@ -413,22 +327,38 @@ export class Replica {
     this.#reads.refused(null)
   }
 
-  /** Runs stand in a range of their own for each disk of a node (H24): which one ours has is known when its turn is applied. */
-  #learnRun(): void {
-    const { self, starts, incarnation } = this.#parts
-    if (this.#run !== null || incarnationsAt(this.core.raft, this.#appliedIndex).get(self) !== incarnation) return
-    this.#run = runOf(this.lock, self, starts)
-    this.#announceRun()
+  #createForwarding(): Forwarding {
+    return new Forwarding({
+      ...this.#parts,
+      core: this.core,
+      commands: this.#commands,
+      renewals: this.#renewals,
+      withdrawals: this.#withdrawals,
+      leader: () => this.#leader,
+      counts: () => this.#applying.run !== null && isCounted(this.core.raft),
+      isReady: () => this.readiness().ready,
+      wake: () => this.#wake(),
+    })
   }
 
-  /** First command of this run: nobody answers for the attempts of earlier ones any more. */
-  #announceRun(): void {
-    this.#commands.submit({
-      command: { kind: 'nodeStarted' },
-      learn: (fate) => {
-        if (fate.kind === 'notDone') this.#announceRun()
-      },
+  #createKeeping(firstTransfer: number): Keeping {
+    const { raft, peers, backups } = this.#parts
+    const keeping = new Keeping({
+      ...this.#parts,
+      core: this.core,
+      members: raft.members,
+      options: this.#parts.keeping,
+      firstTransfer,
+      leader: () => this.#leader,
+      send: (to, frame) => peers.send(to, frame),
+      installed: (index) => this.#applying.installed(index),
+      wake: () => this.#wake(),
     })
+    keeping.holds.add(() => {
+      const from = backups.holdsLogFrom
+      return from === null ? null : asIndex(from - 1)
+    })
+    return keeping
   }
 
   #createCore(): Core {
@@ -440,8 +370,8 @@ export class Replica {
       disk,
       events: {
         send: (to, as, message) => peers.send(to, { kind: 'raft', as, message }),
-        apply: (entries) => this.#applyEntries(entries),
-        readReady: (id, index) => this.#reads.answered(id, index, this.#appliedIndex),
+        apply: (entries) => this.#applying.entries(entries),
+        readReady: (id, index) => this.#reads.answered(id, index, this.appliedIndex),
         readRefused: (id) => this.#reads.refused(id),
         transferRefused: (reason) => this.#administration.transferRefused(reason),
         replacementRefused: (refusal) => this.#administration.replacementRefused(refusal),

@@ -15,8 +15,7 @@ import type { ClusterId, NodeId, Term } from '../ids.ts'
 import type { Installing } from '../storage/log-store.ts'
 import type { Checkpoint, StateInstall, StateStore } from '../storage/state-store.ts'
 import type { Host } from './host.ts'
-import { LoadingState } from './loading-state.ts'
-import type { LoadedState } from './loading-state.ts'
+import type { LoadedState, LoadingState } from './loading-state.ts'
 
 /** The leader may be gone, or another: what it began is forgotten after so long without a word. */
 const silenceMs = 30_000
@@ -54,10 +53,15 @@ interface Transfer {
   /** null until the mark is stored. */
   install: StateInstall | null
   chunks: number
+  /** Of these, those that the store has taken. */
+  stored: number
   /** Everything has come; what follows is ours alone. */
   complete: boolean
   heardAt: number
 }
+
+/** The mark is stored. */
+type Begun = Transfer & { readonly install: StateInstall }
 
 export class SnapshotReceiver {
   readonly #parts: SnapshotReceiverParts
@@ -96,6 +100,7 @@ export class SnapshotReceiver {
       loading: this.#parts.newLoading(checkpoint),
       install: null,
       chunks: 0,
+      stored: 0,
       complete: false,
       heardAt: host.now(),
     }
@@ -121,8 +126,11 @@ export class SnapshotReceiver {
       return this.#refuse(transfer, error.message)
     }
     transfer.install.put(records, (error) => {
-      if (error !== null) this.#parts.failed(error)
-      else if (this.#transfer === transfer) this.#say(from, number, 'taken', chunk)
+      if (error !== null) return this.#parts.failed(error)
+      if (this.#transfer !== transfer) return
+      transfer.stored++
+      this.#say(from, number, 'taken', chunk)
+      if (transfer.complete) this.#finishIfStored(transfer)
     })
   }
 
@@ -131,7 +139,13 @@ export class SnapshotReceiver {
     if (transfer === null || transfer.complete) return
     if (chunks !== transfer.chunks) return this.#refuse(transfer, `${transfer.chunks} chunks of ${chunks}`)
     transfer.complete = true
+    this.#finishIfStored(transfer)
+  }
+
+  /** The end may overtake the store, which is not to read back what it has not taken yet. */
+  #finishIfStored(transfer: Begun): void {
     const { install, checkpoint, senderTerm, loading } = transfer
+    if (transfer.stored < transfer.chunks) return
     install.finish(checkpoint, (error, verdict) => {
       if (error !== null) return this.#parts.failed(error)
       if (this.#transfer !== transfer) return
@@ -172,7 +186,7 @@ export class SnapshotReceiver {
     if (now - transfer.heardAt >= silenceMs) this.#giveUp(transfer, 'nothing more comes')
   }
 
-  #transferOf(from: NodeId, number: number): (Transfer & { readonly install: StateInstall }) | null {
+  #transferOf(from: NodeId, number: number): Begun | null {
     const transfer = this.#transfer
     if (transfer === null || transfer.from !== from || transfer.number !== number || !hasInstall(transfer)) return null
     transfer.heardAt = this.#parts.host.now()
@@ -202,6 +216,6 @@ export class SnapshotReceiver {
   }
 }
 
-function hasInstall(transfer: Transfer): transfer is Transfer & { readonly install: StateInstall } {
+function hasInstall(transfer: Transfer): transfer is Begun {
   return transfer.install !== null
 }

@@ -28,7 +28,7 @@ export interface SnapshotSenderParts {
   readonly host: Host
   readonly state: StateStore
   readonly clusterId: ClusterId
-  currentTerm(): Term
+  readonly currentTerm: () => Term
   send(to: NodeId, frame: SnapshotFrame): void
   /** The transfer is over: the member has installed `index`, or null: it has not. */
   ended(to: NodeId, index: Index | null): void

@@ -6,9 +6,12 @@ import type { Tally } from '../codec/digest.ts'
 import { asIndex, asNodeId } from '../ids.ts'
 import type { Incarnation, Index, NodeId } from '../ids.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
+import type { HardState } from '../raft/entry.ts'
 import type { StoredLog as RaftLog } from '../raft/log.ts'
+import { createRaft } from '../raft/state.ts'
+import type { RaftOptions, RaftState } from '../raft/state.ts'
 import { judgeChain, judgeState } from '../storage/identity.ts'
-import type { Installing, LogStore, StoredLog } from '../storage/log-store.ts'
+import type { Installing, LogMeta, LogStore, StoredLog } from '../storage/log-store.ts'
 import type { Checkpoint, StateStore } from '../storage/state-store.ts'
 import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
@@ -22,7 +25,7 @@ export interface StartingParts {
   readonly disk: DiskWriter
   readonly limits: Limits
   /** Of a cluster that begins. */
-  newLock(): LockState
+  readonly newLock: () => LockState
   /** Whose disks took part in the founding. */
   readonly founders: ReadonlyMap<NodeId, Incarnation>
 }
@@ -88,6 +91,33 @@ function load(parts: StartingParts, stored: RaftLog, done: (error: Error | null,
       const incarnations = incarnationsOf(checkpoint, founders)
       done(null, { lock, tally, log: stored, applied: checkpoint.index, incarnations, canServe: true })
     })
+  })
+}
+
+export interface MemberSetup {
+  readonly self: NodeId
+  readonly members: readonly NodeId[]
+  readonly raft: RaftOptions
+  readonly host: Host
+  readonly hardState: HardState
+  readonly meta: LogMeta
+}
+
+/** The member that this node is when it begins with what is on its disk. */
+export function createMember(begun: Begun, { self, members, raft, host, hardState, meta }: MemberSetup): RaftState {
+  const { log, applied, incarnations, canServe } = begun
+  return createRaft({
+    self,
+    members,
+    options: raft,
+    random: () => host.random(),
+    now: host.now(),
+    stored: { ...log, hardState },
+    applied,
+    incarnations,
+    incarnation: meta.incarnation,
+    counted: meta.counted,
+    canServe,
   })
 }
 

@@ -160,9 +160,13 @@ export function checkQuorum(state: RaftState, leader: Leader, effects: Effect[])
   stepDown(state, leader, effects)
 }
 
-/** Forgotten votes would be given twice (H28): only disks in force vote, and for no others. */
-function mayVoteFor(state: RaftState, { from, as }: Sender): boolean {
-  return isCounted(state) && counts(state, from, as)
+/**
+ * Forgotten votes would be given twice, so only a disk in force votes (H28). It may vote for any that counts for itself:
+ * which one that is, a voter may not have heard yet, and the log says. Who was replaced unawares lacks the entry that a
+ * majority has, and cannot win.
+ */
+function mayVoteFor(state: RaftState, { as }: Sender): boolean {
+  return isCounted(state) && as !== null
 }
 
 /** §5.4.1: the log with the later last term, or of equal terms the longer one, is more up to date. */

@@ -110,8 +110,10 @@ function checkReplacements({ log, role, commitIndex }: RaftState): void {
     assert(index > before && index <= log.lastIndex, 'replacements are entries of the log, in order')
     before = index
   }
+  // A new leader does not know yet which of several were committed.
+  if (role.kind !== 'leader' || commitIndex < role.termStart) return
   const uncommitted = log.replacements.filter(({ index }) => index > commitIndex).length
-  assert(role.kind !== 'leader' || uncommitted <= 1, 'one member is replaced at a time')
+  assert(uncommitted <= 1, 'one member is replaced at a time')
 }
 
 function checkUnsynced({ durability, log }: RaftState): void {

@@ -56,7 +56,7 @@ export function onSnapshotEnded(state: RaftState, to: NodeId, index: Index | nul
   const { lastIndex } = state.log
   if (index !== null) {
     // If the log was trimmed beyond it meanwhile, the next one follows at once (H36 is the shell's: it keeps the log).
-    probeFrom(progress, asIndex(Math.min(index, lastIndex) + 1))
+    probeFrom(progress, asIndex(Math.max(progress.matchIndex, Math.min(index, lastIndex)) + 1))
     return
   }
   // Where the member is now a probe will find out, but not before the next heartbeat: it may fail again at once.

@@ -21,7 +21,6 @@ import {
 } from './election.ts'
 import type { EntriesLoaded, Input, Received } from './input.ts'
 import { checkTransition, summarize } from './invariants.ts'
-import { counts } from './members.ts'
 import type { Message, Sender } from './message.ts'
 import { propose } from './propose.ts'
 import { onReadIndex, onReadIndexResponse, read } from './reads.ts'
@@ -128,7 +127,7 @@ function onMessage(state: RaftState, { from, as, message }: Received, effects: E
 }
 
 /** §5.1: whether a message of a later term takes us there. */
-function entersTerm(state: RaftState, { from, as }: Sender, message: Message): boolean {
+function entersTerm(state: RaftState, { as }: Sender, message: Message): boolean {
   switch (message.kind) {
     case 'preVote':
       return false
@@ -137,8 +136,7 @@ function entersTerm(state: RaftState, { from, as }: Sender, message: Message): b
       return !message.granted
     case 'requestVote':
       // Who hears a leader does not let a rejoining or half-connected member depose it (thesis §4.2.3).
-      // Nor does a disk that is no longer in force, or one that we do not know to be.
-      return (message.transfer || !hearsLeader(state)) && counts(state, from, as)
+      return (message.transfer || !hearsLeader(state)) && as !== null
     default:
       return true
   }

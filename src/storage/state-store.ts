@@ -38,9 +38,9 @@ export interface RecordBytes {
 /** What the store must know of records to which it is blind otherwise. Both are in codec/record.ts. */
 export interface RecordRules {
   /** Its part of the digest, which is the sum of all modulo 2^48. */
-  hashRecord(record: RecordBytes): number
+  readonly hashRecord: (record: RecordBytes) => number
   /** The keys of the records that are void when this is the oldest bucket. */
-  voidKeys(oldestBucket: number): readonly KeyRange[]
+  readonly voidKeys: (oldestBucket: number) => readonly KeyRange[]
 }
 
 export interface KeyRange {

@@ -44,6 +44,7 @@ export class LevelStateView implements StateView {
   readonly #iterator: ReturnType<typeof iterate>
   readonly #snapshot: SharedSnapshot | null
   readonly #voidKeys: ReturnType<RecordRules['voidKeys']>
+  #ahead: Promise<[Buffer, Buffer][]> | null = null
   #pending: readonly RecordBytes[] = []
   #isAtEnd = false
   #reading: Promise<void> | null = null
@@ -88,7 +89,10 @@ export class LevelStateView implements StateView {
   async next(bytesMax: number): Promise<readonly RecordBytes[]> {
     try {
       while (this.#pending.length === 0 && !this.#isAtEnd) {
-        const chunk = await this.#iterator.nextv(chunkRecords)
+        const chunk = await (this.#ahead ?? this.#iterator.nextv(chunkRecords))
+        // The database reads the next chunk while this one is worked on.
+        this.#ahead = chunk.length === 0 ? null : this.#iterator.nextv(chunkRecords)
+        this.#ahead?.catch(() => {})
         this.#isAtEnd = chunk.length === 0
         this.#pending = this.#verified(chunk)
       }

@@ -1,17 +1,20 @@
 // Every value that the codec knows, at random: commands, messages and frames with fields at and between their limits.
 import fc from 'fast-check'
-import type { LinkFrame, RejectReason } from '../../src/codec/frame.ts'
+import type { LinkFrame, RejectReason, ReplaceRefusal } from '../../src/codec/frame.ts'
 import type { Introduction } from '../../src/codec/introduction.ts'
 import { protocolVersion } from '../../src/codec/introduction.ts'
+import type { SnapshotFrame } from '../../src/codec/snapshot-frame.ts'
 import {
   asClusterId,
   asClusterTime,
+  asDigest,
   asIncarnation,
   asIndex,
   asLockName,
   asNodeId,
   asRequestId,
   asRun,
+  asSequence,
   asSessionId,
   asTerm,
   asToken,
@@ -19,6 +22,8 @@ import {
 import type { Command, NumberedCommand } from '../../src/lockfsm/command.ts'
 import type { Entry, EntryNote } from '../../src/raft/entry.ts'
 import type { Message } from '../../src/raft/message.ts'
+import type { FoundingRecord } from '../../src/storage/founding-store.ts'
+import type { Checkpoint } from '../../src/storage/state-store.ts'
 
 /** Small, at the boundaries of MessagePack's number formats, and up to the greatest that a count can be. */
 export const count = fc.oneof(
@@ -151,7 +156,19 @@ const reasons: readonly RejectReason[] = [
   'foreign_cluster',
   'stranger',
   'old_run',
+  'replaced',
+  'lost_data',
 ]
+
+const limits = fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), count, { maxKeys: 10 })
+const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/)
+
+const foundingRecord: fc.Arbitrary<FoundingRecord> = fc.record({
+  clusterId,
+  members: fc.array(fc.record({ id: node, incarnation }), { maxLength: 5 }),
+  limits,
+  restored: orNull(fc.record({ from: clusterId, sha256, firstToken: token, firstSequence: count.map(asSequence) })),
+})
 
 const introduction: fc.Arbitrary<Introduction> = fc.record({
   version: fc.constant(protocolVersion),
@@ -159,14 +176,59 @@ const introduction: fc.Arbitrary<Introduction> = fc.record({
   incarnation,
   run,
   httpUrl: fc.webUrl(),
+  disk: fc.record({ term, lastIndex: index }),
   founding: fc.record({
     members: fc.constantFrom('n1', 'n1,n2,n3'),
-    limits: fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), count, { maxKeys: 10 }),
-    backup: orNull(fc.stringMatching(/^[0-9a-f]{64}$/)),
+    limits,
+    backup: orNull(sha256),
     clusterId: orNull(clusterId),
+    record: orNull(foundingRecord),
     founded: fc.boolean(),
   }),
 })
+
+const checkpoint: fc.Arbitrary<Checkpoint> = fc.record({
+  index,
+  term,
+  time,
+  chain: fc.stringMatching(/^[0-9a-f]{32}$/),
+  digest: count.map(asDigest),
+  records: count,
+  oldestBucket: count,
+  incarnations: fc.dictionary(node, incarnation, { maxKeys: 5 }),
+})
+
+const recordBytes = fc.record({
+  key: fc.uint8Array({ maxLength: 40 }),
+  value: fc.uint8Array({ maxLength: 100 }),
+})
+
+const snapshotFrame: fc.Arbitrary<SnapshotFrame> = fc.oneof(
+  fc.record({ kind: kind('snapshotOffer'), transfer: count, clusterId, term, checkpoint }),
+  fc.record({
+    kind: kind('snapshotChunk'),
+    transfer: count,
+    number: count,
+    records: fc.array(recordBytes, { maxLength: 10 }),
+  }),
+  fc.record({ kind: kind('snapshotEnd'), transfer: count, chunks: count }),
+  fc.record({
+    kind: kind('snapshotReply'),
+    transfer: count,
+    number: count,
+    said: fc.constantFrom('taken' as const, 'installed' as const, 'refused' as const),
+  }),
+  fc.record({ kind: kind('snapshotWanted') }),
+)
+
+const refusals: readonly ReplaceRefusal[] = [
+  'notLeader',
+  'transferring',
+  'unknownMember',
+  'takingOver',
+  'underWay',
+  'inForce',
+]
 
 export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ kind: kind('hello'), to: node, from: introduction }),
@@ -187,4 +249,8 @@ export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   }),
   fc.record({ kind: kind('transferRequest'), to: orNull(node) }),
   fc.record({ kind: kind('keepalive') }),
+  fc.record({ kind: kind('replaceRequest'), member: node, incarnation }),
+  fc.record({ kind: kind('replaceRefused'), member: node, reason: fc.constantFrom(...refusals) }),
+  fc.record({ kind: kind('digest'), index, digest: count.map(asDigest) }),
+  { weight: 3, arbitrary: snapshotFrame },
 )

@@ -146,7 +146,21 @@ t.test('unknown commands, frames, messages, modes and reasons are refused', asyn
       true,
     )
   }
-  for (const value of [[0], [9, 0], [10], [5, [0, 1]], [5, [11, 1]], [5], [3, 'because', ''], [], ['1'], [[1]]]) {
+  for (const value of [
+    [0],
+    [9, 0],
+    [18],
+    [11, 'n2', 6],
+    [16, 1, 1, 3],
+    [14, 1, 1, [new Uint8Array(1)]],
+    [5, [0, 1]],
+    [5, [11, 1]],
+    [5],
+    [3, 'because', ''],
+    [],
+    ['1'],
+    [[1]],
+  ]) {
     t.equal(
       isRefused(() => decodeFrame(packr.pack(value))),
       true,

@@ -5,12 +5,14 @@ import { protocolVersion } from '../../src/codec/introduction.ts'
 import {
   asClusterId,
   asClusterTime,
+  asDigest,
   asIncarnation,
   asIndex,
   asLockName,
   asNodeId,
   asRequestId,
   asRun,
+  asSequence,
   asSessionId,
   asTerm,
   asToken,
@@ -103,24 +105,57 @@ const messages: readonly Message[] = [
   { kind: 'readIndexResponse', term, id: 2 ** 40, index: null },
 ]
 
+/** Of a member that has not stored a record yet: every kind of introduction is in one of the two frames that carry one. */
+const newcomer: Introduction = {
+  version: protocolVersion,
+  node: asNodeId('n3'),
+  incarnation: asIncarnation('89abcdef'),
+  run: asRun(1),
+  httpUrl: 'http://127.0.0.1:7103',
+  disk: { term: asTerm(0), lastIndex: asIndex(0) },
+  founding: {
+    members: 'n1,n2,n3',
+    limits: {},
+    backup: null,
+    clusterId: null,
+    record: null,
+    founded: false,
+  },
+}
+
 const from: Introduction = {
   version: protocolVersion,
   node: asNodeId('n1'),
   incarnation: asIncarnation('0123456789abcdef0123456789abcdef'),
   run: asRun(2),
   httpUrl: 'http://127.0.0.1:7101',
+  disk: { term, lastIndex: index },
   founding: {
     members: 'n1,n2,n3',
     limits: { sessionsMax: 1_000_000 },
-    backup: null,
+    backup: 'a5a5',
     clusterId: asClusterId('fedcba98'),
+    record: {
+      clusterId: asClusterId('fedcba98'),
+      members: [
+        { id: asNodeId('n1'), incarnation: asIncarnation('01234567') },
+        { id: asNodeId('n2'), incarnation: asIncarnation('76543210') },
+      ],
+      limits: { sessionsMax: 500_000 },
+      restored: {
+        from: asClusterId('0fedcba9'),
+        sha256: 'a5a5',
+        firstToken: asToken(2 ** 33),
+        firstSequence: asSequence(2 ** 34),
+      },
+    },
     founded: true,
   },
 }
 
 export const frames: readonly LinkFrame[] = [
   { kind: 'hello', to: asNodeId('n2'), from },
-  { kind: 'welcome', from },
+  { kind: 'welcome', from: newcomer },
   { kind: 'rejected', reason: 'stranger', detail: 'who are you' },
   { kind: 'foundingNews', clusterId: null, founded: false },
   ...messages.map((message): Frame => {
@@ -131,4 +166,35 @@ export const frames: readonly LinkFrame[] = [
   { kind: 'forwardRefused', sending: 8, reason: 'overloaded', numbers: [1, 300] },
   { kind: 'transferRequest', to: null },
   { kind: 'keepalive' },
+  { kind: 'replaceRequest', member: asNodeId('n2'), incarnation: asIncarnation('fedcba98') },
+  { kind: 'replaceRefused', member: asNodeId('n2'), reason: 'underWay' },
+  { kind: 'digest', index, digest: asDigest(2 ** 48 - 1) },
+  {
+    kind: 'snapshotOffer',
+    transfer: 2 ** 40,
+    clusterId: asClusterId('fedcba98'),
+    term,
+    checkpoint: {
+      index,
+      term: asTerm(2),
+      time: asClusterTime(123_456),
+      chain: '00112233445566778899aabbccddeeff',
+      digest: asDigest(2 ** 47),
+      records: 70_000,
+      oldestBucket: 12,
+      incarnations: { n1: asIncarnation('01234567'), n2: asIncarnation('fedcba98') },
+    },
+  },
+  {
+    kind: 'snapshotChunk',
+    transfer: 2 ** 40,
+    number: 300,
+    records: [
+      { key: new Uint8Array([1]), value: new Uint8Array([0x92, 1, 2]) },
+      { key: new Uint8Array([3, 0, 9]), value: new Uint8Array(0) },
+    ],
+  },
+  { kind: 'snapshotEnd', transfer: 2 ** 40, chunks: 300 },
+  { kind: 'snapshotReply', transfer: 2 ** 40, number: 299, said: 'taken' },
+  { kind: 'snapshotWanted' },
 ]

@@ -8,7 +8,7 @@ t.test('while the disk is low new work is refused as not done, and what ends wor
     free: 5000,
     freeBytes: (done: (error: null, bytes: number) => void) => void setTimeout(() => done(null, volume.free)),
   }
-  const member = await startOneMember({}, volume)
+  const member = await startOneMember({}, { volume })
   t.teardown(() => member[Symbol.asyncDispose]())
   const { app, node } = member
   const session = await openSession(app)

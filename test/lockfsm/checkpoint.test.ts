@@ -29,10 +29,15 @@ const everyChange = [
   'remove rememberedRequest',
   'remove endedToken',
   'dropBucket',
+  'load',
 ]
 
 /** Behind an entry: whether to cut, how much to read out, and whether to start again when that was all. */
-const anyPlan = fc.record({ cut: fc.boolean(), slice: fc.integer({ min: 1, max: 12 }), restart: fc.option(fc.nat(), { freq: 1 }) })
+const anyPlan = fc.record({
+  cut: fc.boolean(),
+  slice: fc.integer({ min: 1, max: 12 }),
+  restart: fc.option(fc.nat(), { freq: 2 }),
+})
 const anyHistory = anyWorld.chain((entries) =>
   fc
     .array(anyPlan, { minLength: entries.length, maxLength: entries.length, size: 'max' })
@@ -78,7 +83,7 @@ for (const [name, limits] of [
       fc.property(anyHistory, (entries) => {
         for (const change of live(entries, limits)) told.add(change)
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     )
     t.same(
       [...everyChange].filter((change) => !told.has(change)),

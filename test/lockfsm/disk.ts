@@ -14,7 +14,7 @@ import type { Limits, LockState } from '../../src/lockfsm/state.ts'
 import { shuffled } from './world.ts'
 
 export class Disk {
-  /** Kinds of changes and records that were told, to see what a history has reached. */
+  /** Kinds of changes and records that were told, and whether it was loaded, to see what a history has reached. */
   readonly told = new Set<string>()
   /** By key, both as hexadecimal digits. */
   #stored = new Map<string, string>()
@@ -45,6 +45,7 @@ export class Disk {
 
   /** The state of the last checkpoint, from its records in an order drawn from `seed`; digest and count are kept. */
   load(limits: Limits, seed: number): LockState {
+    this.told.add('load')
     const loading = beginLoading(limits, this.#oldestBucket)
     this.#tally = createTally()
     for (const bytes of shuffled([...this.#records()], seed)) {

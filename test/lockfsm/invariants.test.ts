@@ -42,7 +42,7 @@ const damages: Record<string, (state: LockState) => void> = {
   'an idle lock': (state) => ((lockOf(state).holder = null), (lockOf(state).queue = [])),
   'a lock outside of the ordered index': (state) => state.locksByName.unsorted.clear(),
   'a session outside of the ordered index': (state) => state.sessionsBySequence.unsorted.clear(),
-  'an opening that is lost': (state) => state.openings.clear(),
+  'an opening that is lost': (state) => state.openings.delete(session(state).requestId),
   'a deadline that the heap does not know': (state) =>
     (changeSession(state, session(state)).deadline = asClusterTime(5_000)),
   'a poll that the heap does not know': (state) =>

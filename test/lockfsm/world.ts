@@ -41,7 +41,10 @@ const actions = [
 
 export const anyWorld: fc.Arbitrary<readonly WorldEntry[]> = fc.array(
   fc.record({
-    movedMs: fc.oneof({ weight: 8, arbitrary: fc.nat(300) }, fc.constantFrom(0, 500, 1_000, 2_000, 5_000, 30_000)),
+    movedMs: fc.oneof(
+      { weight: 8, arbitrary: fc.nat(300) },
+      fc.constantFrom(0, 500, 1_000, 2_000, 5_000, 30_000, 80_000),
+    ),
     actions: fc.array(
       fc.record({
         what: fc.constantFrom(...actions),

@@ -1,13 +1,14 @@
 import t from 'tap'
 import { asClusterTime, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
-import type { Incarnation } from '../../src/ids.ts'
 import { Core } from '../../src/node/core.ts'
+import type { CoreEvents } from '../../src/node/core.ts'
 import { DiskWriter } from '../../src/node/disk-writer.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { Ended, ManualHost } from '../support/manual-host.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
+import { silentEvents } from './silent-events.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
@@ -28,7 +29,7 @@ class Bench {
   constructor(options: Partial<typeof defaultRaftOptions> = {}) {
     const store = this.#disk.openLog()
     const disk = new DiskWriter(store, { durable: (io) => this.core.durable(io), failed: () => {} })
-    disk.storeMeta(meta, () => {})
+    disk.store({ meta }, () => {})
     const { host } = this
     const raft = createRaft({
       self,
@@ -39,13 +40,10 @@ class Bench {
       stored: { ...store.stored, ...emptyStart },
       ...foundedSetup(self, [self, n2, n3]),
     })
-    const events = {
-      send: (to: string, _: Incarnation | null, message: Message) => this.sent.push(`${message.kind} to ${to}`),
-      apply: (entries: readonly { index: number }[]) => this.applied.push(...entries.map(({ index }) => index)),
-      readReady: () => {},
-      readRefused: () => {},
-      transferRefused: () => {},
-      roleChanged: () => {},
+    const events: CoreEvents = {
+      ...silentEvents,
+      send: (to, _, message) => this.sent.push(`${message.kind} to ${to}`),
+      apply: (entries) => this.applied.push(...entries.map(({ index }) => index)),
       wake: () => this.wakes++,
     }
     this.core = new Core({ raft, host, store, disk, events })
@@ -150,20 +148,11 @@ t.test('an entry that cannot be read back ends the process', async (t) => {
   const members = [self, n2, n3]
   const given = { members, options: defaultRaftOptions, random: () => 0.5, now: 0, stored }
   const setup = { self, ...given, ...foundedSetup(self, members) }
-  const events = {
-    send() {},
-    apply() {},
-    readReady() {},
-    readRefused() {},
-    transferRefused() {},
-    roleChanged() {},
-    wake() {},
-  }
   const damaged = {
     ...store,
     read: (_: object, done: (error: Error | null, entries: []) => void) => done(new Error('entry 1'), []),
   }
-  const core = new Core({ raft: createRaft(setup), host, store: damaged, disk: writer, events })
+  const core = new Core({ raft: createRaft(setup), host, store: damaged, disk: writer, events: silentEvents })
   const heartbeat: Message = {
     kind: 'appendEntries',
     term: asTerm(1),

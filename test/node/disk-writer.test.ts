@@ -96,7 +96,7 @@ t.test('the meta record goes with the next write, and its maker hears of it', as
   const bench = new Bench()
   let stored = 0
   bench.writer.persist(write(1))
-  bench.writer.storeMeta(meta, () => stored++)
+  bench.writer.store({ meta }, () => stored++)
   t.same(bench.batches[0]?.meta, meta)
   t.equal(stored, 0)
   bench.complete()

@@ -11,21 +11,24 @@ import {
   asTerm,
   asToken,
 } from '../../src/ids.ts'
-import type { ClusterTime, Incarnation, NodeId } from '../../src/ids.ts'
+import type { NodeId } from '../../src/ids.ts'
 import { encodeCommand } from '../../src/codec/command.ts'
 import { apply } from '../../src/lockfsm/apply.ts'
 import type { Command } from '../../src/lockfsm/command.ts'
 import { createState, defaultLimits } from '../../src/lockfsm/state.ts'
 import { Core } from '../../src/node/core.ts'
+import type { CoreEvents } from '../../src/node/core.ts'
 import { DiskWriter } from '../../src/node/disk-writer.ts'
 import { Intake } from '../../src/node/intake.ts'
 import { Leading } from '../../src/node/leading.ts'
+import { defaultMarks, Marks } from '../../src/node/marks.ts'
 import type { Submission } from '../../src/node/own-commands.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { ManualHost } from '../support/manual-host.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
+import { silentEvents } from './silent-events.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const lock = asLockName('x')
@@ -34,6 +37,9 @@ const lock = asLockName('x')
 class Bench {
   readonly lock = createState(defaultLimits)
   readonly leading: Leading
+  /** How many records a checkpoint would write, as the marks are told. */
+  changed = 0
+  readonly marks = new Marks(defaultMarks, () => this.changed)
   /** What was submitted and has not been taken back or abandoned. */
   readonly submitted: Submission[] = []
   readonly silent = new Set<NodeId>()
@@ -50,10 +56,8 @@ class Bench {
     const disk = new MemoryDisk({ schedule: (_, run) => this.#pending.push(run), random: () => 0 })
     const store = disk.openLog()
     const writer = new DiskWriter(store, { durable: (io) => this.#core.durable(io), failed: () => {} })
-    writer.storeMeta(
-      { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true },
-      () => {},
-    )
+    const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
+    writer.store({ meta }, () => {})
     const raft = createRaft({
       self,
       members: [self, n2, n3],
@@ -63,22 +67,22 @@ class Bench {
       stored: { ...store.stored, start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }, notes: [] },
       ...foundedSetup(self, [self, n2, n3]),
     })
-    const events = {
-      send: (to: NodeId, _: Incarnation | null, message: Message) => this.#answer(to, message),
-      apply: (entries: readonly { time: ClusterTime }[]) => {
-        for (const { time } of entries) apply(this.lock, { time, commands: [] })
+    const events: CoreEvents = {
+      ...silentEvents,
+      send: (to, _, message) => this.#answer(to, message),
+      apply: (entries) => {
+        for (const entry of entries) {
+          this.marks.applied(entry)
+          apply(this.lock, { time: entry.time, commands: [] })
+        }
       },
-      readReady: () => {},
-      readRefused: () => {},
-      transferRefused: () => {},
-      roleChanged: () => {},
-      wake: () => {},
     }
     this.#core = new Core({ raft, host: new ManualHost(), store, disk: writer, events })
     this.leading = new Leading({
       core: this.#core,
       intake: this.#intake,
       lock: this.lock,
+      marks: this.marks,
       wake: () => this.wakes++,
       commands: {
         submit: (submission) => {

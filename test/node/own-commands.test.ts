@@ -38,7 +38,7 @@ const acquire: Command = {
 /** Commands of one node, what each of them learned, and which numbers a sending carries. */
 class Bench {
   time = asClusterTime(0)
-  readonly commands = new OwnCommands({ node, run, clusterTime: () => this.time, lastSending: 0 })
+  readonly commands = new OwnCommands({ node, run: () => run, clusterTime: () => this.time, lastSending: 0 })
   readonly fates: string[][] = []
 
   submit(command: Command = release): Submitted {
@@ -302,7 +302,7 @@ t.test('what was sent before goes again even when the node is not ready', async 
 })
 
 t.test('a command learns that it was not done before the next of its maker is sent', async (t) => {
-  const commands = new OwnCommands({ node, run, clusterTime: () => asClusterTime(0), lastSending: 0 })
+  const commands = new OwnCommands({ node, run: () => run, clusterTime: () => asClusterTime(0), lastSending: 0 })
   const submit = (): void => {
     commands.submit({
       command: release,

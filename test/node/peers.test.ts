@@ -3,7 +3,7 @@ import type { Frame, RejectReason } from '../../src/codec/frame.ts'
 import type { Introduction } from '../../src/codec/introduction.ts'
 import { protocolVersion } from '../../src/codec/introduction.ts'
 import { FormatError } from '../../src/codec/packr.ts'
-import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
+import { asClusterId, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
 import { Peers } from '../../src/node/peers.ts'
 import { FakeWire } from '../support/fake-wire.ts'
@@ -14,13 +14,15 @@ const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const news: Frame = { kind: 'foundingNews', clusterId: null, founded: false }
 
 function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduction {
-  const founding = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId: asClusterId('c'), founded: true }
+  const view = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId: asClusterId('c'), founded: true }
+  const founding = { ...view, record: null }
   return {
     version: protocolVersion,
     node,
     incarnation: asIncarnation(incarnation),
     run: asRun(run),
     httpUrl: `http://${node}`,
+    disk: { term: asTerm(0), lastIndex: asIndex(0) },
     founding,
   }
 }

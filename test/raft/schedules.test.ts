@@ -1,5 +1,5 @@
 // The whole core under random schedules: loss, duplication, reordering, one-way cuts, crashes that lose what was not
-// synced, grouped and hanging writes, stalls, clocks that leap, proposals, reads, transfers; all checks after every
+// synced, grouped and hanging writes, stalls, clocks that leap, proposals, reads, transfers, trims, snapshots, lost disks; all checks after every
 // step, then a healing in which a leader must emerge and everybody catch up. SCHEDULES=20000 plays more than the few of
 // every run.
 import fc from 'fast-check'
@@ -33,6 +33,23 @@ const wanted = [
   ]),
   ...['candidate', 'follower', 'preCandidate'].map((role) => `appendEntries at ${role}`),
   'appendRejected at leader',
+  'trim at leader',
+  'trim at follower',
+  'sendSnapshot',
+  'ignoreSnapshot',
+  'installSnapshot',
+  'installSnapshot with a tail',
+  'snapshotReceived at follower',
+  'snapshotReceived at leader',
+  'snapshotReceived at preCandidate',
+  'snapshotReceived at candidate',
+  'snapshotEnded at leader',
+  'snapshotEnded at follower',
+  'storeCounted',
+  'refuseReplacement notLeader',
+  'refuseReplacement takingOver',
+  'refuseReplacement underWay',
+  'refuseReplacement inForce',
   'timeoutNow at follower',
   'readIndex at leader',
   'readIndexResponse at follower',

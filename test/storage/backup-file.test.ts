@@ -155,11 +155,16 @@ t.test('contents that contradict each other are refused by what is wrong', async
 t.test('the end says where the log ends', async (t) => {
   const short = new BackupEncoder()
   const parts = [short.open({ ...someFounding, checkpoint }), short.records(records)]
-  const end = new BackupEncoder()
-  end.open({ ...someFounding, checkpoint: { ...checkpoint, index: asIndex(9) } })
-  end.records(records)
-  const closing = end.close().subarray(0, -backupHashBytes)
-  await t.rejects(readWhole(sealed(Buffer.concat([...parts, closing]))), /ends at entry 10 and not at 9/)
+  const endOf = (other: Partial<Checkpoint>): Buffer => {
+    const end = new BackupEncoder()
+    end.open({ ...someFounding, checkpoint: { ...checkpoint, ...other } })
+    end.records(records)
+    return end.close().subarray(0, -backupHashBytes)
+  }
+  const withEnd = (end: Buffer) => readWhole(sealed(Buffer.concat([...parts, end])))
+  await t.rejects(withEnd(endOf({ index: asIndex(9) })), /ends at entry 10 and not at 9/)
+  await t.rejects(withEnd(endOf({ chain: 'cd'.repeat(16) })), /or is another/)
+  t.equal((await withEnd(endOf({}))).length, 2)
 })
 
 t.test('a file that is not there is refused as what it is', async (t) => {

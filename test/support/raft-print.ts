@@ -14,8 +14,16 @@ export function printEntries(entries: readonly Entry[]): string {
   if (first === undefined || last === undefined) return 'nothing'
   if (entries.length > 6) return `${first.index}/${first.term}..${last.index}/${last.term}`
   return entries
-    .map((entry) => `${entry.index}/${entry.term}${entry.payload.length > 0 ? ':' : ''}${payloadText(entry)}`)
+    .map(
+      (entry) =>
+        `${entry.index}/${entry.term}${entry.payload.length > 0 ? ':' : ''}${payloadText(entry)}${printNote(entry)}`,
+    )
     .join(' ')
+}
+
+function printNote({ note }: Entry): string {
+  if (note === undefined) return ''
+  return note.kind === 'checkpoint' ? ':checkpoint' : `:${note.member} is ${note.incarnation}`
 }
 
 export function printMessage(message: Message): string {
