@@ -151,6 +151,7 @@ export class SnapshotReceiver {
       if (this.#transfer !== transfer) return
       if (verdict !== 'sound') return this.#refuse(transfer, 'its records are not those of its checkpoint')
       loading.finish(checkpoint, (problem, loaded) => {
+        if (this.#transfer !== transfer) return
         if (loaded === null) this.#refuse(transfer, problem)
         else this.#parts.received({ checkpoint, senderTerm, install, loaded })
       })
