@@ -43,7 +43,7 @@ export function addBackupRoute(app: App, door: Door): void {
       const noLeader = (): void => {
         if (!reply.raw.destroyed) refuse(reply, 'no_leader', whyNotReady(door))
       }
-      if (replica === null) noLeader()
+      if (replica?.hasState !== true) noLeader()
       else if (query.consistency === 'stale') send(reply, replica)
       else replica.read({ ready: () => send(reply, replica), noLeader })
     },

@@ -16,6 +16,7 @@ export type ServedReplica = Pick<
   | 'read'
   | 'transfer'
   | 'readiness'
+  | 'hasState'
   | 'leader'
   | 'clusterTime'
   | 'appliedIndex'

@@ -165,6 +165,11 @@ export class Replica {
     return this.#applying.index
   }
 
+  /** False while the records of our state are lost: what the lock table shows then never was. */
+  get hasState(): boolean {
+    return this.core.raft.canServe
+  }
+
   /** Begins a call. The returned function says that its client is gone. */
   call(request: CallRequest): () => void {
     const { calls } = this
@@ -183,7 +188,7 @@ export class Replica {
 
   /** Calls `request.ready` when everything committed before now has been applied here. */
   read(request: ReadRequest): void {
-    if (this.#stopping) return request.noLeader()
+    if (this.#stopping || !this.hasState) return request.noLeader()
     this.#reads.read(request, this.#parts.host.now())
     this.#wake()
   }

@@ -30,7 +30,7 @@ export interface StartingParts {
   /** Whose disks took part in the founding. */
   readonly founders: ReadonlyMap<NodeId, Incarnation>
   /** The disks are being closed: nothing more is to be asked of them. */
-  isStopped(): boolean
+  readonly isStopped: () => boolean
 }
 
 /** What a replica begins with. */

@@ -110,6 +110,7 @@ export async function serveReplica(double: Partial<ServedReplica>, log = silent)
     read: (request) => request.ready(),
     transfer: ({ done }) => done('done'),
     replace: ({ done }) => done('done'),
+    hasState: true,
     readiness: () => ({ ready: true }),
     ...double,
   }

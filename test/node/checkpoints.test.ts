@@ -131,24 +131,27 @@ t.test('the next checkpoint writes what has changed, and its digest is that of t
   t.equal(bench.stored(), textOf(bench.lock))
 })
 
-t.test('S7 two nodes that have applied the same have the same digest, whenever each made its checkpoints', async (t) => {
-  const [often, once] = [new Bench(), new Bench()]
-  for (const bench of [often, once]) {
-    bench.mark(10)
-    if (bench === often) bench.settle()
-    for (const [position, lock] of ['x', 'y', 'z'].entries()) {
-      hold(bench.lock, lock)
-      bench.mark(20 + position)
+t.test(
+  'S7 two nodes that have applied the same have the same digest, whenever each made its checkpoints',
+  async (t) => {
+    const [often, once] = [new Bench(), new Bench()]
+    for (const bench of [often, once]) {
+      bench.mark(10)
       if (bench === often) bench.settle()
+      for (const [position, lock] of ['x', 'y', 'z'].entries()) {
+        hold(bench.lock, lock)
+        bench.mark(20 + position)
+        if (bench === often) bench.settle()
+      }
+      bench.settle()
+      bench.mark(50)
+      bench.settle()
     }
-    bench.settle()
-    bench.mark(50)
-    bench.settle()
-  }
-  t.equal(often.made.length, 5)
-  t.equal(once.made.length, 2, 'the others passed')
-  t.equal(often.made.at(-1)?.digest, once.made.at(-1)?.digest)
-})
+    t.equal(often.made.length, 5)
+    t.equal(once.made.length, 2, 'the others passed')
+    t.equal(often.made.at(-1)?.digest, once.made.at(-1)?.digest)
+  },
+)
 
 t.test('a mark that comes while a checkpoint is under way passes', async (t) => {
   const bench = new Bench()

@@ -260,25 +260,28 @@ t.test('while one that was given up is cleared away none begins', async (t) => {
   t.same(bench.news(), ['n2: taken 3/0'])
 })
 
-t.test('a newer offer takes the place of a transfer that is under way, and not of one that has come whole', async (t) => {
-  const bench = new Bench()
-  bench.offer()
-  bench.offer({ transfer: 2, from: n3 })
-  t.same(bench.news(), ['n3: refused 2/0'], 'the mark is being written')
-  bench.settle()
-  bench.offer({ transfer: 3, from: n3 })
-  t.same(bench.news(), ['n2: taken 1/0', 'n2: refused 1/0', 'n3: refused 3/0'], 'what there is is cleared away first')
-  bench.settle()
-  bench.offer({ transfer: 4, from: n3 })
-  bench.settle()
-  t.same(bench.news(), ['n3: taken 4/0'])
-  bench.chunk(1, records, { transfer: 4, from: n3 })
-  bench.end(1, { transfer: 4, from: n3 })
-  bench.offer({ transfer: 5 })
-  bench.settle()
-  t.same(bench.news(), ['n2: refused 5/0', 'n3: taken 4/1'])
-  t.equal(bench.received.length, 1)
-})
+t.test(
+  'a newer offer takes the place of a transfer that is under way, and not of one that has come whole',
+  async (t) => {
+    const bench = new Bench()
+    bench.offer()
+    bench.offer({ transfer: 2, from: n3 })
+    t.same(bench.news(), ['n3: refused 2/0'], 'the mark is being written')
+    bench.settle()
+    bench.offer({ transfer: 3, from: n3 })
+    t.same(bench.news(), ['n2: taken 1/0', 'n2: refused 1/0', 'n3: refused 3/0'], 'what there is is cleared away first')
+    bench.settle()
+    bench.offer({ transfer: 4, from: n3 })
+    bench.settle()
+    t.same(bench.news(), ['n3: taken 4/0'])
+    bench.chunk(1, records, { transfer: 4, from: n3 })
+    bench.end(1, { transfer: 4, from: n3 })
+    bench.offer({ transfer: 5 })
+    bench.settle()
+    t.same(bench.news(), ['n2: refused 5/0', 'n3: taken 4/1'])
+    t.equal(bench.received.length, 1)
+  },
+)
 
 t.test('what belongs to another transfer, or comes from another, is nothing', async (t) => {
   const bench = new Bench()

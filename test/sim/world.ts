@@ -228,8 +228,8 @@ export class World {
       this.#termLed = currentTerm
       this.onNewLeader(machine)
     }
-    if (!this.tampered.has(machine.id))
-      this.lockChecks.replicas.compareAt(machine.id, replica.appliedIndex, replica.lock)
+    if (!replica.hasState || this.tampered.has(machine.id)) return
+    this.lockChecks.replicas.compareAt(machine.id, replica.appliedIndex, replica.lock)
   }
 
   /** H27: who serves is a member of the one cluster; an empty disk that comes later is none until it is taken in. */

@@ -194,10 +194,9 @@ function checkMemoryIsDisk(machine: Machine, { durability, log, currentTerm, vot
   const disk = machine.disk.durable()
   const { durableIndex, underWay } = durability
   const stored = disk.entryAt(durableIndex)?.term ?? null
-  assert(
-    durableIndex < disk.firstIndex || stored === termAt(log, durableIndex),
-    `17: ${machine.id} lost entry ${durableIndex}`,
-  )
+  // Until a snapshot is installed the disk has the log of before.
+  const isBefore = durableIndex < log.start.index || durableIndex < disk.firstIndex
+  assert(isBefore || stored === termAt(log, durableIndex), `17: ${machine.id} lost entry ${durableIndex}`)
   if (underWay.length > 0) return
   assert(
     disk.lastIndex === log.lastIndex,
