@@ -16,7 +16,12 @@ t.test('H19 an attempt that holds is told of its grant, valid from the time of t
   const command = table.acquireCommand({ requestId: 'alone', ttlMs: 30_000 })
   const sent = table.send(command)
   table.at(10_000)
-  t.match(told(table.state, sent, command), { kind: 'granted', requestId: 'alone', token: table.holder(), session: null })
+  t.match(told(table.state, sent, command), {
+    kind: 'granted',
+    requestId: 'alone',
+    token: table.holder(),
+    session: null,
+  })
   t.match(told(table.state, sent, command), { validForMs: Math.floor((20_000 * 399) / 400) - 1 })
 })
 
@@ -24,27 +29,33 @@ t.test('H19 an attempt that waits is queued, with a session and without', async 
   const table = new Table()
   table.hold()
   const session = table.open()
-  for (const options of [{ requestId: 'a', waitMs: 60_000 }, { requestId: 'b', waitMs: 60_000, session }]) {
+  for (const options of [
+    { requestId: 'a', waitMs: 60_000 },
+    { requestId: 'b', waitMs: 60_000, session },
+  ]) {
     const command = table.acquireCommand(options)
     t.same(told(table.state, table.send(command), command), { kind: 'queued' })
   }
 })
 
-t.test('H19 an attempt that is in no set is told nothing: it may have been granted and withdrawn, or never arrived', async (t) => {
-  const table = new Table()
-  const command = table.acquireCommand({ requestId: 'r' })
-  const sent = table.send(command)
-  const { origin } = sent
-  for (const other of [
-    { ...origin, number: origin.number + 1 },
-    { ...origin, run: asRun(2) },
-    { ...origin, node: asNodeId('n2') },
-  ]) {
-    t.equal(told(table.state, { origin: other }, command), null, JSON.stringify(other))
-  }
-  table.withdraw(sent, 'r')
-  t.equal(told(table.state, sent, command), null)
-})
+t.test(
+  'H19 an attempt that is in no set is told nothing: it may have been granted and withdrawn, or never arrived',
+  async (t) => {
+    const table = new Table()
+    const command = table.acquireCommand({ requestId: 'r' })
+    const sent = table.send(command)
+    const { origin } = sent
+    for (const other of [
+      { ...origin, number: origin.number + 1 },
+      { ...origin, run: asRun(2) },
+      { ...origin, node: asNodeId('n2') },
+    ]) {
+      t.equal(told(table.state, { origin: other }, command), null, JSON.stringify(other))
+    }
+    table.withdraw(sent, 'r')
+    t.equal(told(table.state, sent, command), null)
+  },
+)
 
 t.test('H19 a request that has ended, or never was, or of a session that has, is told nothing', async (t) => {
   const table = new Table()

@@ -12,31 +12,37 @@ t.test('the runs of a first disk are the starts of its process', async (t) => {
   t.equal(runOf(state, n2, 57), 57)
 })
 
-t.test('H24 the runs of a new disk, which counts its starts from 1 again, are above all of the one before', async (t) => {
-  const table = new Table()
-  const before = { ...table.numbered({ kind: 'nodeStarted' }, 'n2'), origin: { node: n2, run: asRun(57), number: 9 } }
-  table.entry(null, [before])
-  table.entry(null, [diskReplaced(table.state, n2)])
-  const first = runOf(table.state, n2, 1)
-  t.ok(first > 2 ** 40, `${first}`)
-  t.equal(runOf(table.state, n2, 2), first + 1)
-  t.equal(runOf(table.state, n1, 1), 1, 'of other nodes nothing has changed')
-  table.entry(null, [diskReplaced(table.state, n2)])
-  t.ok(runOf(table.state, n2, 1) > 2 * 2 ** 40, 'and again')
-})
+t.test(
+  'H24 the runs of a new disk, which counts its starts from 1 again, are above all of the one before',
+  async (t) => {
+    const table = new Table()
+    const before = { ...table.numbered({ kind: 'nodeStarted' }, 'n2'), origin: { node: n2, run: asRun(57), number: 9 } }
+    table.entry(null, [before])
+    table.entry(null, [diskReplaced(table.state, n2)])
+    const first = runOf(table.state, n2, 1)
+    t.ok(first > 2 ** 40, `${first}`)
+    t.equal(runOf(table.state, n2, 2), first + 1)
+    t.equal(runOf(table.state, n1, 1), 1, 'of other nodes nothing has changed')
+    table.entry(null, [diskReplaced(table.state, n2)])
+    t.ok(runOf(table.state, n2, 1) > 2 * 2 ** 40, 'and again')
+  },
+)
 
-t.test('H24 a command of the disk before is ignored, whatever its run, and the first of the new one is not', async (t) => {
-  const table = new Table()
-  table.entry(null, [diskReplaced(table.state, n2)])
-  const command = table.acquireCommand({ requestId: 'r' })
-  for (const starts of [1, 57, 2 ** 40 - 1]) {
-    const outcomes = table.entry(null, [{ origin: { node: n2, run: asRun(starts), number: 1000 }, command }])
-    t.same(outcomes, [], `run ${starts}`)
-  }
-  t.equal(table.holder(), null)
-  const origin = { node: n2, run: runOf(table.state, n2, 1), number: 1 }
-  t.match(table.entry(null, [{ origin, command }]), [{ to: origin, result: { kind: 'granted' } }])
-})
+t.test(
+  'H24 a command of the disk before is ignored, whatever its run, and the first of the new one is not',
+  async (t) => {
+    const table = new Table()
+    table.entry(null, [diskReplaced(table.state, n2)])
+    const command = table.acquireCommand({ requestId: 'r' })
+    for (const starts of [1, 57, 2 ** 40 - 1]) {
+      const outcomes = table.entry(null, [{ origin: { node: n2, run: asRun(starts), number: 1000 }, command }])
+      t.same(outcomes, [], `run ${starts}`)
+    }
+    t.equal(table.holder(), null)
+    const origin = { node: n2, run: runOf(table.state, n2, 1), number: 1 }
+    t.match(table.entry(null, [{ origin, command }]), [{ to: origin, result: { kind: 'granted' } }])
+  },
+)
 
 t.test('H24 a late withdrawal of the disk before takes no grant of the new one', async (t) => {
   const table = new Table()
@@ -56,15 +62,18 @@ t.test('H24 a late withdrawal of the disk before takes no grant of the new one',
   t.ok(token !== null)
 })
 
-t.test('when a disk is replaced nobody answers for the attempts of the one before: they leave the waiting requests', async (t) => {
-  const table = new Table()
-  table.hold()
-  const session = table.open()
-  const waits = table.acquire({ requestId: 'waits', waitMs: 60_000, session, node: 'n2' })
-  table.entry(null, [diskReplaced(table.state, n2)])
-  t.match(table.answer(waits), { kind: 'stillWaiting' })
-  t.same(table.queue(), ['waits'], 'with a session the request keeps its place')
-})
+t.test(
+  'when a disk is replaced nobody answers for the attempts of the one before: they leave the waiting requests',
+  async (t) => {
+    const table = new Table()
+    table.hold()
+    const session = table.open()
+    const waits = table.acquire({ requestId: 'waits', waitMs: 60_000, session, node: 'n2' })
+    table.entry(null, [diskReplaced(table.state, n2)])
+    t.match(table.answer(waits), { kind: 'stillWaiting' })
+    t.same(table.queue(), ['waits'], 'with a session the request keeps its place')
+  },
+)
 
 t.test('H24 runs only grow, over any starts and replacements', async (t) => {
   fc.assert(

@@ -213,36 +213,44 @@ function install(bench: Bench, io: number | null, log: string[]): { prepared(err
   return { prepared: (error) => prepared?.(error ?? null) }
 }
 
-t.test('H30 an install is a write of its own: all before it is durable first, nothing behind it goes along', async (t) => {
-  const bench = new Bench()
-  const log: string[] = []
-  bench.writer.persist(write(1, { entries: [entry(51, 3)] }))
-  const { prepared } = install(bench, 2, log)
-  bench.writer.persist(write(3, { entries: [entry(52, 3)] }))
-  bench.writer.start()
-  t.same(
-    bench.batches.map(({ entries, installed }) => [entries.map(({ index }) => index), installed]),
-    [[[51], null]],
-  )
-  t.same(log, [], 'the state is not touched before what was asked for earlier is durable')
-  bench.complete()
-  t.same(log, ['prepare'])
-  bench.writer.start()
-  t.equal(bench.batches.length, 1, 'nor the log before the state is flipped')
-  t.equal(bench.writer.busy, true)
-  prepared()
-  t.match(bench.batches[1], { installed: { start: place, keepsTail: true }, entries: [], hardState: null, trimTo: null })
-  t.same(bench.durable, [1])
-  bench.complete()
-  t.same(log, ['prepare', 'durable, after 1 ios'], 'and then its io')
-  t.same(bench.durable, [1, 2])
-  t.same(
-    bench.batches[2]?.entries.map(({ index }) => index),
-    [52],
-  )
-  bench.complete()
-  t.same(bench.durable, [1, 2, 3])
-})
+t.test(
+  'H30 an install is a write of its own: all before it is durable first, nothing behind it goes along',
+  async (t) => {
+    const bench = new Bench()
+    const log: string[] = []
+    bench.writer.persist(write(1, { entries: [entry(51, 3)] }))
+    const { prepared } = install(bench, 2, log)
+    bench.writer.persist(write(3, { entries: [entry(52, 3)] }))
+    bench.writer.start()
+    t.same(
+      bench.batches.map(({ entries, installed }) => [entries.map(({ index }) => index), installed]),
+      [[[51], null]],
+    )
+    t.same(log, [], 'the state is not touched before what was asked for earlier is durable')
+    bench.complete()
+    t.same(log, ['prepare'])
+    bench.writer.start()
+    t.equal(bench.batches.length, 1, 'nor the log before the state is flipped')
+    t.equal(bench.writer.busy, true)
+    prepared()
+    t.match(bench.batches[1], {
+      installed: { start: place, keepsTail: true },
+      entries: [],
+      hardState: null,
+      trimTo: null,
+    })
+    t.same(bench.durable, [1])
+    bench.complete()
+    t.same(log, ['prepare', 'durable, after 1 ios'], 'and then its io')
+    t.same(bench.durable, [1, 2])
+    t.same(
+      bench.batches[2]?.entries.map(({ index }) => index),
+      [52],
+    )
+    bench.complete()
+    t.same(bench.durable, [1, 2, 3])
+  },
+)
 
 t.test('an install that the core does not wait for names no io', async (t) => {
   const bench = new Bench()
@@ -255,22 +263,25 @@ t.test('an install that the core does not wait for names no io', async (t) => {
   t.same(bench.durable, [])
 })
 
-t.test('an install that cannot be prepared, and one in whose midst the node stops, never reaches the log', async (t) => {
-  const failing = new Bench()
-  const first = install(failing, 1, [])
-  failing.writer.start()
-  first.prepared(new Error('no space'))
-  t.same([failing.failed, failing.batches.length], [['no space'], 0])
-  failing.writer.start()
-  t.equal(failing.batches.length, 0, 'and nothing behind it does')
+t.test(
+  'an install that cannot be prepared, and one in whose midst the node stops, never reaches the log',
+  async (t) => {
+    const failing = new Bench()
+    const first = install(failing, 1, [])
+    failing.writer.start()
+    first.prepared(new Error('no space'))
+    t.same([failing.failed, failing.batches.length], [['no space'], 0])
+    failing.writer.start()
+    t.equal(failing.batches.length, 0, 'and nothing behind it does')
 
-  const stopping = new Bench()
-  const second = install(stopping, 1, [])
-  stopping.writer.start()
-  stopping.writer.stop()
-  second.prepared()
-  t.same([stopping.failed, stopping.batches.length], [[], 0])
-})
+    const stopping = new Bench()
+    const second = install(stopping, 1, [])
+    stopping.writer.start()
+    stopping.writer.stop()
+    second.prepared()
+    t.same([stopping.failed, stopping.batches.length], [[], 0])
+  },
+)
 
 t.test('records ride along with the next write, whichever it is, and begin one when there is none', async (t) => {
   const bench = new Bench()
@@ -292,18 +303,21 @@ t.test('records ride along with the next write, whichever it is, and begin one w
   t.equal('installing' in (bench.batches[2] ?? {}), false, 'absent: it stays as it was')
 })
 
-t.test('of a record that is stored twice before it is written the later counts, and both makers hear of it', async (t) => {
-  const bench = new Bench()
-  const log: string[] = []
-  bench.writer.persist(write(1))
-  bench.writer.start()
-  bench.writer.store({ installing: place }, () => log.push('first'))
-  bench.writer.store({ installing: { ...place, generation: 3 } }, () => log.push('second'))
-  bench.complete()
-  t.equal(bench.batches[1]?.installing?.generation, 3)
-  bench.complete()
-  t.same(log, ['first', 'second'])
-})
+t.test(
+  'of a record that is stored twice before it is written the later counts, and both makers hear of it',
+  async (t) => {
+    const bench = new Bench()
+    const log: string[] = []
+    bench.writer.persist(write(1))
+    bench.writer.start()
+    bench.writer.store({ installing: place }, () => log.push('first'))
+    bench.writer.store({ installing: { ...place, generation: 3 } }, () => log.push('second'))
+    bench.complete()
+    t.equal(bench.batches[1]?.installing?.generation, 3)
+    bench.complete()
+    t.same(log, ['first', 'second'])
+  },
+)
 
 t.test('what is known of the peers goes with the next write, and causes none', async (t) => {
   const bench = new Bench()

@@ -25,7 +25,12 @@ class Bench {
   isLow = false
   wakes = 0
   readonly connected = new Set<NodeId>([n2, n3])
-  readonly commands = new OwnCommands({ node: self, run: () => run, clusterTime: () => asClusterTime(0), lastSending: 0 })
+  readonly commands = new OwnCommands({
+    node: self,
+    run: () => run,
+    clusterTime: () => asClusterTime(0),
+    lastSending: 0,
+  })
   readonly renewals = new Renewals(this.commands)
   readonly forwarding: Forwarding
 

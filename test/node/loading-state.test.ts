@@ -33,7 +33,11 @@ function load(sent: readonly RecordBytes[], checkpoint: Checkpoint): Loaded | nu
 }
 
 /** A disk with these records under that checkpoint, and what is loaded from it. */
-function loadFromDisk(stored: readonly RecordBytes[], checkpoint: Checkpoint, damage = (_: MemoryDisk) => {}) {
+function loadFromDisk(
+  stored: readonly RecordBytes[],
+  checkpoint: Checkpoint,
+  damage: (disk: MemoryDisk) => void = () => {},
+) {
   const host = new ManualHost()
   const pending: (() => void)[] = []
   const settle = () => {
@@ -107,21 +111,24 @@ t.test('what is on the disk is loaded', async (t) => {
   t.equal(result?.loaded === undefined || result.loaded === null ? '' : textOf(result.loaded.lock), textOf(table))
 })
 
-t.test('a state on the disk that is not that of its checkpoint, or none at all, is damage of the state alone', async (t) => {
-  const others: readonly [string, ReturnType<typeof loadFromDisk>][] = [
-    ['a wrong count', loadFromDisk(records, { ...whole, records: 3 })],
-    ['a wrong digest', loadFromDisk(records, { ...whole, digest: asDigest(1) })],
-    ['a flipped bit', loadFromDisk(records, whole, (disk) => disk.flipBit({ kind: 'record', place: 3 }))],
-    ['no record of ours', loadFromDisk(...withCheckpoint([...records, { key: Buffer.of(99), value: Buffer.of() }]))],
-    ['no value of ours', loadFromDisk(...withCheckpoint([{ key: Buffer.of(1), value: Buffer.of(0xc1) }]))],
-    ['no counters', loadFromDisk(...withCheckpoint(records.filter(({ key }) => key[0] !== 1)))],
-    ['no session', loadFromDisk(...withCheckpoint(records.filter(({ key }) => key[0] !== 3)))],
-  ]
-  for (const [what, result] of others) {
-    t.type(result?.error, DamagedStateError, what)
-    t.equal(result?.loaded, null, what)
-  }
-})
+t.test(
+  'a state on the disk that is not that of its checkpoint, or none at all, is damage of the state alone',
+  async (t) => {
+    const others: readonly [string, ReturnType<typeof loadFromDisk>][] = [
+      ['a wrong count', loadFromDisk(records, { ...whole, records: 3 })],
+      ['a wrong digest', loadFromDisk(records, { ...whole, digest: asDigest(1) })],
+      ['a flipped bit', loadFromDisk(records, whole, (disk) => disk.flipBit({ kind: 'record', place: 3 }))],
+      ['no record of ours', loadFromDisk(...withCheckpoint([...records, { key: Buffer.of(99), value: Buffer.of() }]))],
+      ['no value of ours', loadFromDisk(...withCheckpoint([{ key: Buffer.of(1), value: Buffer.of(0xc1) }]))],
+      ['no counters', loadFromDisk(...withCheckpoint(records.filter(({ key }) => key[0] !== 1)))],
+      ['no session', loadFromDisk(...withCheckpoint(records.filter(({ key }) => key[0] !== 3)))],
+    ]
+    for (const [what, result] of others) {
+      t.type(result?.error, DamagedStateError, what)
+      t.equal(result?.loaded, null, what)
+    }
+  },
+)
 
 function withCheckpoint(stored: readonly RecordBytes[]): [readonly RecordBytes[], Checkpoint] {
   return [stored, checkpointOf(stored)]

@@ -211,26 +211,29 @@ t.test('a record that is damaged is damage of the state alone', async (t) => {
   t.type(bench.begin()?.error, DamagedStateError)
 })
 
-t.test('an install that was cut off behind the flip is finished; the tail behind it stays if it belongs to it', async (t) => {
-  for (const [last, index] of [
-    [90, 50],
-    [50, 50],
-    [90, 41],
-    [90, 70],
-  ] as const) {
-    const bench = new Bench()
-    bench.writeLog(last)
-    bench.receive(index)
-    const { log, applied, canServe, lock } = bench.begun()
-    t.equal(textOf(lock), textOf(table))
-    t.same([applied, canServe], [index, true])
-    // What is handed to the core is what the next opening finds.
-    const { start, lastIndex, lastTime, spans, notes, installing } = bench.disk.openLog().stored
-    t.same({ ...log }, { start, lastIndex, lastTime, spans, notes }, `${last} entries, a snapshot at ${index}`)
-    t.equal(installing, null)
-    t.equal(lastIndex, last)
-  }
-})
+t.test(
+  'an install that was cut off behind the flip is finished; the tail behind it stays if it belongs to it',
+  async (t) => {
+    for (const [last, index] of [
+      [90, 50],
+      [50, 50],
+      [90, 41],
+      [90, 70],
+    ] as const) {
+      const bench = new Bench()
+      bench.writeLog(last)
+      bench.receive(index)
+      const { log, applied, canServe, lock } = bench.begun()
+      t.equal(textOf(lock), textOf(table))
+      t.same([applied, canServe], [index, true])
+      // What is handed to the core is what the next opening finds.
+      const { start, lastIndex, lastTime, spans, notes, installing } = bench.disk.openLog().stored
+      t.same({ ...log }, { start, lastIndex, lastTime, spans, notes }, `${last} entries, a snapshot at ${index}`)
+      t.equal(installing, null)
+      t.equal(lastIndex, last)
+    }
+  },
+)
 
 t.test('an install of what the log does not have is finished by dropping the log', async (t) => {
   const cases: readonly (readonly [number, Parameters<Bench['receive']>])[] = [
@@ -294,6 +297,9 @@ t.test('a node that stops while it loads asks nothing more of its disks', async 
     bench.writeLog(50)
     bench.writeCheckpoint(40)
     let left = looks
-    t.equal(bench.begin(() => left-- <= 0), null)
+    t.equal(
+      bench.begin(() => left-- <= 0),
+      null,
+    )
   }
 })
