@@ -126,6 +126,13 @@ t.test('the newest 32 indices are kept; what is older is not compared any more, 
   t.equal(heard(n3, 1, { at: 9 }), 'differs')
 })
 
+t.test('what members say who are far ahead leaves room for what we make', async (t) => {
+  const { digests, made, heard } = among(3)
+  for (let index = 1000; index <= 1100; index++) heard(n2, 1, { at: index })
+  for (let index = 1; index <= 5; index++) made(index, { at: index })
+  t.equal([...digests.own()].length, 5)
+})
+
 t.test('what a member says of indices that we have not reached does not push out what we have', async (t) => {
   const { digests, made, heard } = among(3)
   made(7, { at: 10 })

@@ -8,7 +8,13 @@ import { LoadingState } from '../../src/node/loading-state.ts'
 import { SnapshotReceiver } from '../../src/node/snapshot-receiver.ts'
 import type { Received } from '../../src/node/snapshot-receiver.ts'
 import type { Installing } from '../../src/storage/log-store.ts'
-import type { Checkpoint, RecordBytes, StateStore } from '../../src/storage/state-store.ts'
+import type {
+  Checkpoint,
+  InstallVerdict,
+  RecordBytes,
+  StateInstall,
+  StateStore,
+} from '../../src/storage/state-store.ts'
 import { ManualHost } from '../support/manual-host.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import { checkpointOf, hold, lockTable, recordsOf, textOf } from './lock-tables.ts'
@@ -29,6 +35,8 @@ class Bench {
   /** As they were stored in the log. */
   readonly marks: (Installing | null)[] = []
   commitIndex = 0
+  /** What the disk finds in place of the truth. */
+  verdict: InstallVerdict | null = null
   readonly disk: MemoryDisk
   readonly state: StateStore
   readonly receiver: SnapshotReceiver
@@ -40,7 +48,7 @@ class Bench {
     this.state = this.disk.openState()
     this.receiver = new SnapshotReceiver({
       host: this.host,
-      state: this.state,
+      state: this.#judging(this.state),
       clusterId: cluster,
       isNews: ({ index }) => index > this.commitIndex,
       newLoading: ({ oldestBucket }) => new LoadingState(this.host, defaultLimits, oldestBucket),
@@ -55,6 +63,25 @@ class Bench {
       received: (received) => this.received.push(received),
       failed: (error) => this.failed.push(error.message),
     })
+  }
+
+  #judging(state: StateStore): StateStore {
+    return {
+      stored: state.stored,
+      get nextGeneration() {
+        return state.nextGeneration
+      },
+      load: (take, done) => state.load(take, done),
+      begin: () => state.begin(),
+      openView: () => state.openView(),
+      install: (generation) => {
+        const install = state.install(generation)
+        const finish: StateInstall['finish'] = (checkpoint, done) =>
+          install.finish(checkpoint, (error, verdict) => done(error, this.verdict ?? verdict))
+        return { ...install, finish }
+      },
+      close: () => state.close(),
+    }
   }
 
   /** What the disk was asked for is done, and what followed from it. */
@@ -195,6 +222,14 @@ t.test('a wrong number of chunks, of records, or another digest is refused', asy
   t.same(bench.news().at(-1), 'n2: refused 1/0', 'two chunks were sent, it says')
 })
 
+t.test('what the disk read back is not what was sent: that is refused, though all that came was right', async (t) => {
+  const bench = new Bench()
+  bench.verdict = 'mismatch'
+  bench.takeIn(records, whole)
+  t.same(bench.news().at(-1), 'n2: refused 1/0')
+  t.same([bench.received, bench.failed], [[], []])
+})
+
 t.test('records that are none end the transfer and nothing else', async (t) => {
   for (const damaged of [
     { key: new Uint8Array([99]), value: new Uint8Array(0) },
@@ -320,7 +355,8 @@ t.test('a sender that says nothing for long is given up; one that has sent all i
   bench.takeIn(records, whole, 2)
   bench.host.pass(2 * silenceMs)
   bench.receiver.expire(bench.host.now())
-  t.equal(bench.receiver.isBusy, true, 'what follows is ours alone')
+  t.equal(bench.news().includes('n2: refused 2/0'), false, 'what follows is ours alone')
+  t.equal(bench.receiver.isBusy, true)
 })
 
 t.test('a crash at any moment before the core decides leaves the state of before', async (t) => {

@@ -69,7 +69,7 @@ t.test('a run below one that was met is an old copy', async (t) => {
 
 t.test('another disk of the same node has promised nothing of this', async (t) => {
   const known = witnesses()
-  t.equal(known.judge(coming({ incarnation: 'second', run: 1, term: 0, lastIndex: 0 })), null)
+  t.equal(known.judge(coming({ incarnation: 'second', run: 2, term: 0, lastIndex: 0 })), null)
   known.met(n2, asIncarnation('second'), asRun(1))
   known.acknowledged(n2, asTerm(2), asIndex(10))
   t.equal(known.judge(coming({ incarnation: 'second', run: 2, term: 2, lastIndex: 9 })), 'lost_data')
