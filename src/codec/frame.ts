@@ -109,6 +109,7 @@ export interface ReplaceRequest {
 export interface ReplaceRefused {
   readonly kind: 'replaceRefused'
   readonly member: NodeId
+  readonly incarnation: Incarnation
   readonly reason: ReplaceRefusal
 }
 
@@ -203,7 +204,7 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
     case 'replaceRequest':
       return [frame.member, frame.incarnation]
     case 'replaceRefused':
-      return [frame.member, refusals.indexOf(frame.reason)]
+      return [frame.member, frame.incarnation, refusals.indexOf(frame.reason)]
     case 'digest':
       return [frame.index, frame.digest]
     case 'snapshotOffer':
@@ -250,7 +251,12 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
         incarnation: asIncarnation(reader.text(64)),
       }
     case tags.replaceRefused:
-      return { kind: 'replaceRefused', member: asNodeId(reader.text(32)), reason: takeRefusal(reader) }
+      return {
+        kind: 'replaceRefused',
+        member: asNodeId(reader.text(32)),
+        incarnation: asIncarnation(reader.text(64)),
+        reason: takeRefusal(reader),
+      }
     case tags.digest:
       return { kind: 'digest', index: asIndex(reader.count()), digest: asDigest(reader.count()) }
     case tags.snapshotOffer:

@@ -225,7 +225,7 @@ function checkEndedTokens(state: LockState): void {
   })
 }
 
-/** Whether what is noted was in need of it cannot be seen here; that all is noted that must be, partly (`cut.ts`). */
+/** That every change is noted cannot be seen in a state; of births and ends it can. */
 function checkChanges({ changes }: LockState, living: readonly (Session | Request)[]): void {
   const { changed, ended, reading, bornFrom } = changes
   const alive = new Set(living)

@@ -1,13 +1,13 @@
 // What operators ask of the cluster: that leadership goes to another member, and that a member has another disk from now
 // on. Any node takes both; the leader acts, and everybody sees in the log, or by the next leader, what became of it.
-import type { Frame, ReplaceRefusal } from '../codec/frame.ts'
+import type { Frame } from '../codec/frame.ts'
 import type { Incarnation, NodeId } from '../ids.ts'
 import type { RefuseReplacement, RefuseTransfer } from '../raft/effect.ts'
 import { incarnationsAt } from '../raft/members.ts'
 import type { Core } from './core.ts'
 import type { Host } from './host.ts'
 import { Replacements } from './replacements.ts'
-import type { ReplaceCall } from './replacements.ts'
+import type { Refused, ReplaceCall } from './replacements.ts'
 import { transferWaitMs, Transfers } from './transfers.ts'
 import type { TransferCall } from './transfers.ts'
 
@@ -68,11 +68,11 @@ export class Administration {
     if (frame.kind === 'transferRequest') {
       if (leads) core.receive({ kind: 'transferLeadership', to: frame.to })
     } else if (frame.kind === 'replaceRequest') {
-      if (!leads) return this.#tell([from], frame.member, 'notLeader')
+      if (!leads) return this.#tell([from], { ...frame, reason: 'notLeader' })
       this.#replacements.asked(from, frame)
       core.receive({ kind: 'replaceMember', member: frame.member, incarnation: frame.incarnation })
     } else {
-      this.#replacements.refused(frame.member, frame.reason)
+      this.#replacements.refused(frame)
     }
   }
 
@@ -86,8 +86,8 @@ export class Administration {
     if (reason !== 'notLeader') this.#transfers.refused()
   }
 
-  replacementRefused({ member, reason }: RefuseReplacement): void {
-    this.#tell(this.#replacements.refused(member, reason), member, reason)
+  replacementRefused(refusal: RefuseReplacement): void {
+    this.#tell(this.#replacements.refused(refusal), refusal)
   }
 
   replaced(member: NodeId, incarnation: Incarnation): void {
@@ -111,7 +111,7 @@ export class Administration {
     else send(leader, { kind: 'transferRequest', to })
   }
 
-  #tell(askers: readonly NodeId[], member: NodeId, reason: ReplaceRefusal): void {
-    for (const asker of askers) this.#parts.send(asker, { kind: 'replaceRefused', member, reason })
+  #tell(askers: readonly NodeId[], { member, incarnation, reason }: Refused): void {
+    for (const asker of askers) this.#parts.send(asker, { kind: 'replaceRefused', member, incarnation, reason })
   }
 }

@@ -45,6 +45,8 @@ export class Checkpoints {
   #tally: Tally
   #making: Making | null = null
   #afterWriting: (() => void) | null = null
+  /** The state on the disk is not yet the one in memory. */
+  #isReplacing = false
   /** Since the start, and how long the last took from mark to disk, for metrics. */
   made = 0
   lastMs = 0
@@ -63,7 +65,7 @@ export class Checkpoints {
 
   /** The entry at `at` asks for a checkpoint and has just been applied, and none behind it. */
   marked(at: LogStart, incarnations: ReadonlyMap<string, Incarnation>): void {
-    if (this.#making !== null || this.#stopped) return
+    if (this.#making !== null || this.#isReplacing || this.#stopped) return
     const { host, lock, state } = this.#parts
     this.#beganAt = host.now()
     this.#making = {
@@ -81,9 +83,13 @@ export class Checkpoints {
     if (this.#making?.phase === 'waitingForLog') this.#writeWhenDurable(this.#making)
   }
 
-  /** The lock table was replaced by a snapshot: what was under way is void. `then`: nothing is being written any more. */
+  /**
+   * The lock table was replaced by a snapshot: what was under way is void. `then`: nothing is being written any more. Marks
+   * pass until `settled`, for a checkpoint on top of the state before would be one of neither.
+   */
   replaced(tally: Tally, then: () => void): void {
     const making = this.#making
+    this.#isReplacing = true
     this.#tally = tally
     if (making?.phase === 'writing') {
       this.#afterWriting = then
@@ -92,6 +98,11 @@ export class Checkpoints {
     making?.writer.abandon()
     this.#making = null
     then()
+  }
+
+  /** The snapshot is the state on the disk, too. */
+  settled(): void {
+    this.#isReplacing = false
   }
 
   /** The disks are about to be closed: whatever is under way is not continued. */

@@ -220,6 +220,7 @@ export class Keeping {
       },
       durable: () => {
         this.#log.installed(index)
+        this.checkpoints.settled()
         this.receiver.durable()
       },
     })

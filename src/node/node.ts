@@ -181,8 +181,10 @@ export class HoldfastNode {
     const limits = { ...this.setup.limits, ...record.limits }
     const founders = new Map(record.members.map(({ id, incarnation }) => [id, incarnation]))
     const newLock = (): LockState => createState(limits, firstCounters(record))
-    const parts = { self, host, store, state: this.#state, disk: this.#disk, limits, newLock, founders }
+    const isStopped = (): boolean => this.#stopped
+    const parts = { self, host, store, state: this.#state, disk: this.#disk, limits, newLock, founders, isStopped }
     begin(parts, (error, begun) => {
+      if (this.#stopped) return
       if (begun !== null) this.#becomeReplica(record, limits, begun, serving)
       else if (error instanceof DamagedStateError) this.#goOnWithoutState(error, () => this.#serve(serving))
       else if (error !== null) this.#diskFailed(error)
@@ -194,6 +196,7 @@ export class HoldfastNode {
     const { host, resetState } = this.#parts
     host.report({ level: 'error', message: 'the state is given up, a snapshot will replace it', details: { message } })
     resetState((error, state) => {
+      if (this.#stopped) return void state?.close()
       if (state === null) return this.#diskFailed(error ?? new Error('no state'))
       this.#state = state
       then()
@@ -360,7 +363,7 @@ export class HoldfastNode {
     const isTakenIn = (): boolean => this.#founding.isJoining || this.#founding.record !== null
     if (isTakenIn()) return
     host.setTimer(strangerMs, () => {
-      if (!isTakenIn()) host.fatal(failure)
+      if (!this.#stopped && !isTakenIn()) host.fatal(failure)
     })
   }
 

@@ -15,6 +15,13 @@ export interface ReplaceCall {
   done(result: ReplaceResult): void
 }
 
+/** A replacement that will not be. */
+export interface Refused {
+  readonly member: NodeId
+  readonly incarnation: Incarnation
+  readonly reason: ReplaceRefusal
+}
+
 interface Waiting {
   readonly call: ReplaceCall
   readonly until: number
@@ -23,8 +30,8 @@ interface Waiting {
 export class Replacements {
   readonly #waiting = new Deadlines<Waiting>()
   readonly #calls = new Set<Waiting>()
-  /** Peers that asked us as the leader. */
-  readonly #askedBy = new Map<NodeId, Set<NodeId>>()
+  /** Peers that asked us as the leader, by what they asked for. */
+  readonly #askedBy = new Map<string, Set<NodeId>>()
 
   add(call: ReplaceCall, now: number): void {
     const waiting = { call, until: now + replaceWaitMs }
@@ -32,27 +39,27 @@ export class Replacements {
     this.#waiting.add(waiting, waiting.until)
   }
 
-  asked(by: NodeId, { member }: ReplaceRequest): void {
-    const known = this.#askedBy.get(member)
-    if (known === undefined) this.#askedBy.set(member, new Set([by]))
+  asked(by: NodeId, request: ReplaceRequest): void {
+    const known = this.#askedBy.get(nameOf(request))
+    if (known === undefined) this.#askedBy.set(nameOf(request), new Set([by]))
     else known.add(by)
   }
 
-  /** The leader will not do it. Returns the peers that wait to hear so. */
-  refused(member: NodeId, reason: ReplaceRefusal): readonly NodeId[] {
+  /** The leader will not do it. Returns the peers that wait to hear so. Of another disk of that member it says nothing. */
+  refused({ member, incarnation, reason }: Refused): readonly NodeId[] {
     // What is in the log already is seen when it is applied, or was.
     if (reason !== 'inForce') {
       const result = reason === 'notLeader' ? 'noLeader' : reason
-      this.#settle((call) => call.member === member, result)
+      this.#settle((call) => call.member === member && call.incarnation === incarnation, result)
     }
-    const askers = [...(this.#askedBy.get(member) ?? [])]
-    this.#askedBy.delete(member)
+    const askers = [...(this.#askedBy.get(nameOf({ member, incarnation })) ?? [])]
+    this.#askedBy.delete(nameOf({ member, incarnation }))
     return askers
   }
 
   /** The replacement has been applied here. */
   applied(member: NodeId, incarnation: Incarnation): void {
-    this.#askedBy.delete(member)
+    this.#askedBy.delete(nameOf({ member, incarnation }))
     this.#settle((call) => call.member === member && call.incarnation === incarnation, 'done')
   }
 
@@ -75,4 +82,8 @@ export class Replacements {
       waiting.call.done(result)
     }
   }
+}
+
+function nameOf({ member, incarnation }: Pick<ReplaceRequest, 'member' | 'incarnation'>): string {
+  return `${member} ${incarnation}`
 }

@@ -2,7 +2,6 @@
 // beside the current ones under a generation of their own and read into a lock table of their own; when everything has
 // been verified, the core decides. Until it does, a crash leaves what there was; whatever is wrong with what is sent
 // ends the transfer and nothing else.
-import { decodeRecord } from '../codec/record.ts'
 import { FormatError } from '../codec/packr.ts'
 import type {
   SnapshotChunk,
@@ -53,15 +52,12 @@ interface Transfer {
   /** null until the mark is stored. */
   install: StateInstall | null
   chunks: number
-  /** Of these, those that the store has taken. */
+  /** Chunks that are with the disk. */
   stored: number
   /** Everything has come; what follows is ours alone. */
   complete: boolean
   heardAt: number
 }
-
-/** The mark is stored. */
-type Begun = Transfer & { readonly install: StateInstall }
 
 export class SnapshotReceiver {
   readonly #parts: SnapshotReceiverParts
@@ -120,7 +116,7 @@ export class SnapshotReceiver {
     if (chunk !== transfer.chunks + 1 || transfer.complete) return this.#refuse(transfer, `chunk ${chunk} out of order`)
     transfer.chunks = chunk
     try {
-      for (const bytes of records) transfer.loading.take(decodeRecord(bytes), bytes)
+      for (const bytes of records) transfer.loading.take(bytes)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
       return this.#refuse(transfer, error.message)
@@ -130,7 +126,7 @@ export class SnapshotReceiver {
       if (this.#transfer !== transfer) return
       transfer.stored++
       this.#say(from, number, 'taken', chunk)
-      if (transfer.complete) this.#finishIfStored(transfer)
+      this.#finishWhenStored(transfer)
     })
   }
 
@@ -139,19 +135,18 @@ export class SnapshotReceiver {
     if (transfer === null || transfer.complete) return
     if (chunks !== transfer.chunks) return this.#refuse(transfer, `${transfer.chunks} chunks of ${chunks}`)
     transfer.complete = true
-    this.#finishIfStored(transfer)
+    this.#finishWhenStored(transfer)
   }
 
-  /** The end may overtake the store, which is not to read back what it has not taken yet. */
-  #finishIfStored(transfer: Begun): void {
+  /** What is read back to be verified must be there: the end may come while the last chunks are being written. */
+  #finishWhenStored(transfer: Transfer & { readonly install: StateInstall }): void {
+    if (!transfer.complete || transfer.stored < transfer.chunks) return
     const { install, checkpoint, senderTerm, loading } = transfer
-    if (transfer.stored < transfer.chunks) return
     install.finish(checkpoint, (error, verdict) => {
       if (error !== null) return this.#parts.failed(error)
       if (this.#transfer !== transfer) return
       if (verdict !== 'sound') return this.#refuse(transfer, 'its records are not those of its checkpoint')
       loading.finish(checkpoint, (problem, loaded) => {
-        if (this.#transfer !== transfer) return
         if (loaded === null) this.#refuse(transfer, problem)
         else this.#parts.received({ checkpoint, senderTerm, install, loaded })
       })
@@ -187,7 +182,7 @@ export class SnapshotReceiver {
     if (now - transfer.heardAt >= silenceMs) this.#giveUp(transfer, 'nothing more comes')
   }
 
-  #transferOf(from: NodeId, number: number): Begun | null {
+  #transferOf(from: NodeId, number: number): (Transfer & { readonly install: StateInstall }) | null {
     const transfer = this.#transfer
     if (transfer === null || transfer.from !== from || transfer.number !== number || !hasInstall(transfer)) return null
     transfer.heardAt = this.#parts.host.now()
@@ -217,6 +212,6 @@ export class SnapshotReceiver {
   }
 }
 
-function hasInstall(transfer: Transfer): transfer is Begun {
+function hasInstall(transfer: Transfer): transfer is Transfer & { readonly install: StateInstall } {
   return transfer.install !== null
 }

@@ -1,6 +1,7 @@
 // What a node does with its disk before it takes part (DESIGN 6): an install that was cut off is finished or forgotten, the
 // records of the checkpoint are loaded, and log and state are seen to go together. A state that is damaged, or that the
 // log does not lead to, costs only itself: the node goes on voting with its log, and gets a snapshot.
+import { assert } from '../assert.ts'
 import { createTally } from '../codec/digest.ts'
 import type { Tally } from '../codec/digest.ts'
 import { asIndex, asNodeId } from '../ids.ts'
@@ -28,6 +29,8 @@ export interface StartingParts {
   readonly newLock: () => LockState
   /** Whose disks took part in the founding. */
   readonly founders: ReadonlyMap<NodeId, Incarnation>
+  /** The disks are being closed: nothing more is to be asked of them. */
+  readonly isStopped: () => boolean
 }
 
 /** What a replica begins with. */
@@ -41,7 +44,7 @@ export interface Begun {
   readonly canServe: boolean
 }
 
-/** Calls `done` once, later; with a DamagedStateError when only the state is damaged, with other errors for the rest. */
+/** Calls `done` once, unless the node stops; with a DamagedStateError when only the state is damaged, with other errors for the rest. */
 export function begin(parts: StartingParts, done: (error: Error | null, begun: Begun | null) => void): void {
   const { self, store, state, disk } = parts
   const { stored } = store
@@ -62,35 +65,49 @@ export function begin(parts: StartingParts, done: (error: Error | null, begun: B
   }
 }
 
+/** The records first: if they turn out to be damaged, the log is as it was, and is all that the node goes on with. */
 function finishInstall(parts: StartingParts, done: (error: Error | null, begun: Begun | null) => void): void {
-  const { store, disk, host } = parts
+  const { store, state, disk, host } = parts
   const { stored } = store
-  const start = stored.installing
-  if (start === null) return
+  const [start, { checkpoint }] = [stored.installing, state.stored]
+  assert(start !== null && checkpoint !== null, 'an install that can be finished has a mark and a state')
   const keepsTail = holds(stored, start)
-  const durable = (): void => {
-    host.report({ level: 'info', message: 'finished the install of a snapshot', details: { index: start.index } })
-    load(parts, asInstalled(stored, start, keepsTail), done)
-  }
-  // Its records are the current ones already.
-  const prepare = (prepared: (error: null) => void): void => prepared(null)
-  disk.install({ io: null, installed: { start, keepsTail }, prepare, durable })
-  disk.start()
+  loadAs(parts, { checkpoint, log: asInstalled(stored, start, keepsTail) }, (error, begun) => {
+    if (begun === null) return done(error, null)
+    const durable = (): void => {
+      host.report({ level: 'info', message: 'finished the install of a snapshot', details: { index: start.index } })
+      done(null, begun)
+    }
+    // Its records are the current ones already.
+    const prepare = (prepared: (error: null) => void): void => prepared(null)
+    disk.install({ io: null, installed: { start, keepsTail }, prepare, durable })
+    disk.start()
+  })
 }
 
-function load(parts: StartingParts, stored: RaftLog, done: (error: Error | null, begun: Begun | null) => void): void {
-  const { self, host, store, state, limits, founders } = parts
+function load(parts: StartingParts, log: RaftLog, done: (error: Error | null, begun: Begun | null) => void): void {
+  const { self, store, state, isStopped } = parts
   const { checkpoint } = state.stored
-  if (checkpoint === null) return done(null, withoutState(parts, stored))
+  if (checkpoint === null) return done(null, withoutState(parts, log))
   store.chainAt(checkpoint.index, (unreadable, chain) => {
+    if (isStopped()) return
     const problem = unreadable ?? attempt(() => judgeChain(self, checkpoint, chain))
     if (problem instanceof Error) return done(problem, null)
-    loadState(host, state, limits, (error, loaded) => {
-      if (error !== null || loaded === null) return done(error, null)
-      const { lock, tally } = loaded
-      const incarnations = incarnationsOf(checkpoint, founders)
-      done(null, { lock, tally, log: stored, applied: checkpoint.index, incarnations, canServe: true })
-    })
+    loadAs(parts, { checkpoint, log }, done)
+  })
+}
+
+function loadAs(
+  { host, state, limits, founders, isStopped }: StartingParts,
+  { checkpoint, log }: { readonly checkpoint: Checkpoint; readonly log: RaftLog },
+  done: (error: Error | null, begun: Begun | null) => void,
+): void {
+  loadState(host, state, limits, (error, loaded) => {
+    if (isStopped()) return
+    if (error !== null || loaded === null) return done(error, null)
+    const { lock, tally } = loaded
+    const incarnations = incarnationsOf(checkpoint, founders)
+    done(null, { lock, tally, log, applied: checkpoint.index, incarnations, canServe: true })
   })
 }
 

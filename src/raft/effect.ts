@@ -125,5 +125,6 @@ export interface StoreCounted {
 export interface RefuseReplacement {
   readonly kind: 'refuseReplacement'
   readonly member: NodeId
+  readonly incarnation: Incarnation
   readonly reason: 'notLeader' | 'transferring' | 'unknownMember' | 'takingOver' | 'underWay' | 'inForce'
 }

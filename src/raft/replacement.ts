@@ -17,7 +17,7 @@ export function replaceMember(state: RaftState, request: ReplaceMember, effects:
   const { member, incarnation } = request
   const reason = whyNot(state, request)
   if (reason !== null || state.role.kind !== 'leader') {
-    effects.push({ kind: 'refuseReplacement', member, reason: reason ?? 'notLeader' })
+    effects.push({ kind: 'refuseReplacement', member, incarnation, reason: reason ?? 'notLeader' })
     return
   }
   appendOwn(
@@ -38,9 +38,10 @@ function whyNot(state: RaftState, { member, incarnation }: ReplaceMember): Refus
   if (!members.includes(member) || member === self) return 'unknownMember'
   // Before that it does not know which replacement is the last that was committed (B93).
   if (!hasCommittedInTerm(state, role)) return 'takingOver'
+  // Perhaps not committed yet: whoever asks a second time sees it in the log like the first.
+  if (inForce(state, member) === incarnation) return 'inForce'
   // One at a time: two majorities that each leave out another member need not meet (B94).
-  if ((log.replacements.at(-1)?.index ?? 0) > state.commitIndex) return 'underWay'
-  return inForce(state, member) === incarnation ? 'inForce' : null
+  return (log.replacements.at(-1)?.index ?? 0) > state.commitIndex ? 'underWay' : null
 }
 
 /** To be called when log, commit index or disk have changed: perhaps our disk is known to be in force now. */

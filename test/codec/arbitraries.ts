@@ -250,7 +250,7 @@ export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ kind: kind('transferRequest'), to: orNull(node) }),
   fc.record({ kind: kind('keepalive') }),
   fc.record({ kind: kind('replaceRequest'), member: node, incarnation }),
-  fc.record({ kind: kind('replaceRefused'), member: node, reason: fc.constantFrom(...refusals) }),
+  fc.record({ kind: kind('replaceRefused'), member: node, incarnation, reason: fc.constantFrom(...refusals) }),
   fc.record({ kind: kind('digest'), index, digest: count.map(asDigest) }),
   { weight: 3, arbitrary: snapshotFrame },
 )

@@ -150,7 +150,7 @@ t.test('unknown commands, frames, messages, modes and reasons are refused', asyn
     [0],
     [9, 0],
     [18],
-    [11, 'n2', 6],
+    [11, 'n2', 'a', 6],
     [16, 1, 1, 3],
     [14, 1, 1, [new Uint8Array(1)]],
     [5, [0, 1]],

@@ -6,6 +6,7 @@ import { asSequence } from '../../src/ids.ts'
 import { decodeRecord, encodeRecord, hashRecord, keyOf, voidKeys } from '../../src/codec/record.ts'
 import type { RecordBytes } from '../../src/codec/record.ts'
 import { FormatError } from '../../src/codec/packr.ts'
+import type { StateRecord } from '../../src/lockfsm/records.ts'
 import { anyRecord, records } from './records.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -56,12 +57,33 @@ t.test('every record comes back as it was, and its name is enough to find it', a
   t.pass()
 })
 
-t.test('records with different names have different keys', async (t) => {
+/** What a record is called, without what it says. */
+function nameOf(record: StateRecord): readonly unknown[] {
+  switch (record.kind) {
+    case 'counters':
+      return [record.kind]
+    case 'nodeRun':
+      return [record.kind, record.node]
+    case 'session':
+    case 'request':
+      return [record.kind, record.sequence]
+    case 'rememberedRequest':
+      return [record.kind, record.bucket, record.session, record.requestId]
+    case 'rememberedOpening':
+      return [record.kind, record.bucket, record.requestId]
+    case 'releasedToken':
+      return [record.kind, record.bucket, record.token]
+    case 'endedToken':
+      return [record.kind, record.ordinal]
+  }
+}
+
+t.test('records have the same key when they have the same name, and only then', async (t) => {
   fc.assert(
     fc.property(anyRecord, anyRecord, (a, b) => {
-      const isSame = isDeepStrictEqual(decodeRecord(encodeRecord(a)), decodeRecord(encodeRecord(b)))
-      if (!isSame && hex(encodeRecord(a).key) === hex(encodeRecord(b).key) && a.kind !== 'counters') {
-        throw new Error(`one key: ${JSON.stringify(a)} and ${JSON.stringify(b)}`)
+      const isOneKey = hex(encodeRecord(a).key) === hex(encodeRecord(b).key)
+      if (isOneKey !== isDeepStrictEqual(nameOf(a), nameOf(b))) {
+        throw new Error(`${isOneKey ? 'one key' : 'two keys'}: ${JSON.stringify(a)} and ${JSON.stringify(b)}`)
       }
     }),
     { numRuns: 1_000 },

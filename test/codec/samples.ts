@@ -167,7 +167,7 @@ export const frames: readonly LinkFrame[] = [
   { kind: 'transferRequest', to: null },
   { kind: 'keepalive' },
   { kind: 'replaceRequest', member: asNodeId('n2'), incarnation: asIncarnation('fedcba98') },
-  { kind: 'replaceRefused', member: asNodeId('n2'), reason: 'underWay' },
+  { kind: 'replaceRefused', member: asNodeId('n2'), incarnation: asIncarnation('fedcba98'), reason: 'underWay' },
   { kind: 'digest', index, digest: asDigest(2 ** 48 - 1) },
   {
     kind: 'snapshotOffer',

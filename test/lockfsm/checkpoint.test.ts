@@ -83,7 +83,7 @@ for (const [name, limits] of [
       fc.property(anyHistory, (entries) => {
         for (const change of live(entries, limits)) told.add(change)
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
     t.same(
       [...everyChange].filter((change) => !told.has(change)),

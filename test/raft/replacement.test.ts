@@ -105,6 +105,11 @@ t.test(
     t.same(replace(core, 'n3', 'n3.1'), ['does not replace n3: inForce'])
     replace(core, 'n3', 'n3.2')
     t.same(replace(core, 'n2', 'n2.2'), ['does not replace n2: underWay'])
+    t.same(
+      replace(core, 'n3', 'n3.2'),
+      ['does not replace n3: inForce'],
+      'a second word for the same disk waits like the first',
+    )
     receive(core, 'n2', accepted({ term: 1, match: 2 }))
     persistAll(core)
     t.same(replace(core, 'n3', 'n3.2'), ['does not replace n3: inForce'], 'it is done')

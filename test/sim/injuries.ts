@@ -30,7 +30,7 @@ export class Injuries {
   mayHurt(machine: Machine): boolean {
     this.#forgetHealed()
     const { size } = new Set([...this.#wiped, ...this.#hurt.keys(), machine.id])
-    return machine.node?.replica != null && !this.#hurt.has(machine.id) && size * 2 < this.#machines.length
+    return (machine.node?.replica ?? null) !== null && !this.#hurt.has(machine.id) && size * 2 < this.#machines.length
   }
 
   hurt(machine: Machine, injury: Injury, open = false): void {
@@ -61,8 +61,8 @@ export class Injuries {
 }
 
 function isWhole({ machine, starts, open }: Hurt): boolean {
-  const replica = machine.isUp ? machine.node?.replica : null
-  if (open || replica == null || machine.starts <= starts) return false
+  const replica = machine.isUp ? (machine.node?.replica ?? null) : null
+  if (open || replica === null || machine.starts <= starts) return false
   const { meta, firstIndex, state, isInstalling } = machine.disk.durable()
   const hasState = firstIndex === 1 || (state.checkpoint !== null && state.checkpoint.index >= firstIndex - 1)
   return meta?.counted === true && replica.core.raft.canServe && hasState && !isInstalling

@@ -103,9 +103,9 @@ export class Operator {
   *#ask(member: Machine, { id }: Machine, incarnation: Incarnation): Task<string> {
     const { timeline } = this.#world
     return yield* wait<string>((settle) => {
-      const replica = member.node?.replica
-      timeline.after(replica == null ? 1 : answerMs, () => settle('unknown'))
-      if (replica == null) return
+      const replica = member.node?.replica ?? null
+      timeline.after(replica === null ? 1 : answerMs, () => settle('unknown'))
+      if (replica === null) return
       // From here on it may be taken in, whatever is answered.
       this.asked.add(incarnation)
       member.process?.arrive(() =>

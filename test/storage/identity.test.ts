@@ -81,7 +81,7 @@ t.test('H27 what no founding leaves behind is damage, above all a founding file 
     [
       /not of this disk/,
       {
-        meta: { ...foundedMeta, incarnation: asIncarnation('a'.repeat(32)) },
+        meta: { ...someMeta, incarnation: asIncarnation('a'.repeat(32)) },
         term: 0,
         entries: 0,
         record: someFounding,
@@ -117,3 +117,17 @@ function storedLog({ meta, term, entries }: { meta: LogMeta | null; term: number
     peers: [],
   }
 }
+
+t.test(
+  'H28 a disk that came in place of a lost one is none of the founders, and goes on where it was cut off',
+  async (t) => {
+    const incarnation = asIncarnation('a'.repeat(32))
+    const joining = { ...someMeta, incarnation, counted: false }
+    t.equal(judgeDisk('n1', storedLog({ meta: joining, term: 0, entries: 0 }), null).kind, 'founding')
+    t.equal(judgeDisk('n1', storedLog({ meta: joining, term: 0, entries: 0 }), someFounding).kind, 'founding')
+    for (const counted of [false, true]) {
+      const meta = { ...foundedMeta, incarnation, counted }
+      t.equal(judgeDisk('n1', storedLog({ meta, term: 3, entries: 2 }), someFounding).kind, 'founded')
+    }
+  },
+)

@@ -167,9 +167,12 @@ function checkCommit(history: History, member: Observed, all: readonly Observed[
   if (state.commitIndex <= history.committed.length) return
   assert(state.role.kind === 'leader', `${member.id} commits ${state.commitIndex} before any leader does`)
   const prefix = prefixAt(log, state.commitIndex)
-  // H28: by disks that are in force, and know it, of all members.
-  const counted = all.filter(({ id, disk }) => disk.counted && disk.incarnation === inForce(state, id))
-  const durableOn = counted.filter(({ disk }) => prefixAt(disk.log, state.commitIndex) === prefix).length
+  // H28: on disks that are in force, and know it. One may have been lost since it said so.
+  const durableOn = all.filter(({ id, disk }) => {
+    const counted = inForce(state, id)
+    if (disk.incarnation === counted) return disk.counted && prefixAt(disk.log, state.commitIndex) === prefix
+    return disk.lost.some(({ incarnation, everDurable }) => incarnation === counted && everDurable.has(prefix ?? 0))
+  }).length
   assert(durableOn >= majority(all.length), `committed on quorum: ${state.commitIndex} is durable on ${durableOn} only`)
   history.committedLog.entries.push(...log.entries.slice(history.committed.length, state.commitIndex))
   for (const name of log.prefixes.slice(history.committed.length, state.commitIndex)) {
@@ -185,7 +188,7 @@ export function checkMatch(leader: Observed, peer: NodeId, disk: Disk): void {
   const progress = role.progress.get(peer)
   // What it says of a disk that was wiped is corrected when that is met again; what counts is of the one in force.
   const isSame = disk.incarnation === inForce(leader.state, peer)
-  const match = (disk.wipes === 0 ? progress?.matchIndex : isSame ? progress?.countedIndex : null) ?? asIndex(0)
+  const match = (disk.lost.length === 0 ? progress?.matchIndex : isSame ? progress?.countedIndex : null) ?? asIndex(0)
   assert(prefixAt(disk.log, match) === prefixAt(leader.log, match), `${leader.id} believes that ${peer} has ${match}`)
 }
 

@@ -10,8 +10,8 @@ import type { LogImage, PrefixNames } from './raft-log-image.ts'
 
 export interface Disk {
   incarnation: Incarnation
-  /** How often its member lost everything and went on with an empty one. */
-  wipes: number
+  /** What the disks had that its member lost, oldest first: names of the prefixes that were durable on each. */
+  readonly lost: { readonly incarnation: Incarnation; readonly everDurable: ReadonlySet<number> }[]
   /** It knows that it counts. */
   counted: boolean
   /** Index of the checkpoint; 0 without one, null when it was lost. */
@@ -46,7 +46,7 @@ export function createDisk(
   const log = createImage(names, stored.entries)
   return {
     incarnation,
-    wipes: 0,
+    lost: [],
     counted: true,
     checkpoint: asIndex(0),
     hardState: { currentTerm: stored.term, votedFor: stored.votedFor },
@@ -89,8 +89,8 @@ export function completeWrites(disk: Disk, names: PrefixNames, count: number): I
 
 /** Everything on it is gone, and it is another one: it does not know yet whether it counts. */
 export function wipeDisk(disk: Disk, node: NodeId): void {
-  disk.wipes++
-  disk.incarnation = asIncarnation(`${node}.${disk.wipes + 1}`)
+  disk.lost.push({ incarnation: disk.incarnation, everDurable: new Set(disk.everDurable) })
+  disk.incarnation = asIncarnation(`${node}.${disk.lost.length + 1}`)
   disk.counted = false
   disk.checkpoint = asIndex(0)
   disk.hardState = { currentTerm: asTerm(0), votedFor: null }

@@ -3,6 +3,7 @@ import { unreachable } from '../../src/assert.ts'
 import type { Effect } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Message } from '../../src/raft/message.ts'
+import { isCounted } from '../../src/raft/members.ts'
 import type { Role } from '../../src/raft/state.ts'
 import { payloadText } from './raft-log-image.ts'
 import type { Member } from './raft-world.ts'
@@ -137,10 +138,11 @@ export function printMember({ id, isUp, isStalled, state, disk, log }: Member): 
   const { currentTerm, votedFor } = disk.hardState
   if (!isUp) return `${id} is down: term ${currentTerm} vote ${votedFor ?? 'none'} log ${printLog(disk.log.entries)}`
   const { role } = state
+  const counts = isCounted(state) ? '' : ', does not count'
   const after = log.start === 0 ? '' : `after ${log.start}: `
   const roleText = printRole(role.kind, state.currentTerm, role.kind === 'follower' ? role.leader : null)
   const writes = disk.queue.length === 0 ? '' : `, ${disk.queue.length} writes under way`
   const { commitIndex, durability } = state
   const indexes = `commit ${commitIndex} durable ${durability.durableIndex}${writes}`
-  return `${id} ${roleText}, vote ${state.votedFor ?? 'none'}, log ${after}${printLog(log.entries.slice(log.start))}, ${indexes}${isStalled ? ', stalled' : ''}`
+  return `${id} ${roleText}, vote ${state.votedFor ?? 'none'}, log ${after}${printLog(log.entries.slice(log.start))}, ${indexes}${counts}${isStalled ? ', stalled' : ''}`
 }

@@ -254,13 +254,13 @@ function mayLose(world: World, member: Member): boolean {
 function wipeIfAllowed(world: World, member: Member): void {
   if (!mayLose(world, member)) return
   if (member.isUp) crash(world, member)
-  wipe(world, member)
+  wipe(world, member, { dropOldFrames: true })
   revive(world, member)
 }
 
 /** An operator has read on the console which disk it has now. */
 function replaceWiped(world: World, leader: Member, { id, disk }: Member): void {
-  if (disk.wipes > 0) give(world, leader, { kind: 'replaceMember', member: id, incarnation: disk.incarnation })
+  if (disk.lost.length > 0) give(world, leader, { kind: 'replaceMember', member: id, incarnation: disk.incarnation })
 }
 
 /** Only this member's election timeout passes. */

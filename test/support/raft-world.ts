@@ -4,7 +4,7 @@
 // the world live by itself.
 import { assert, unreachable } from '../../src/assert.ts'
 import { asClusterTime, asIndex } from '../../src/ids.ts'
-import type { Index, Io, NodeId } from '../../src/ids.ts'
+import type { Incarnation, Index, Io, NodeId } from '../../src/ids.ts'
 import type { Effect, InstallSnapshot, LoadEntries, Send, StoreCounted } from '../../src/raft/effect.ts'
 import type { Entry, SnapshotMeta } from '../../src/raft/entry.ts'
 import type { Input } from '../../src/raft/input.ts'
@@ -72,6 +72,7 @@ export type WorldEvent =
       readonly kind: 'sent'
       readonly from: NodeId
       readonly to: NodeId
+      readonly as: Incarnation | null
       readonly message: Message
       readonly isLost: boolean
     }
@@ -252,7 +253,7 @@ function freeze(effect: Effect): void {
 function send(world: World, member: Member, { to, as, message }: Send, promised: number | null): void {
   checkSent(world.history, member.disk, { from: member.id, to, as, message, promised })
   const isPosted = post(world.network, { from: member.id, to, as, message, dueAt: world.now + world.network.latencyMs })
-  world.watch({ kind: 'sent', from: member.id, to, message, isLost: !isPosted })
+  world.watch({ kind: 'sent', from: member.id, to, as, message, isLost: !isPosted })
 }
 
 /** Its sender hears that the snapshot is installed up to `index`, or not at all. */
@@ -356,11 +357,13 @@ export function crash(world: World, member: Member, durable = 0): void {
 }
 
 /** Its disk is replaced by an empty one, which must not vote until the others have been told. Only while it is down. */
-export function wipe(world: World, member: Member): void {
+export function wipe(world: World, member: Member, options: { dropOldFrames: boolean }): void {
   assert(!member.isUp, 'a running process would notice')
   wipeDisk(member.disk, member.id)
   // Whoever meets it again does so over new connections, and drops what came over the old ones.
-  loseAll(world.network, ({ from, to }) => from === member.id || to === member.id)
+  if (options.dropOldFrames) {
+    loseAll(world.network, ({ from, to }) => from === member.id || to === member.id)
+  }
   member.isNew = true
 }
 
