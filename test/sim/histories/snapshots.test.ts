@@ -191,7 +191,7 @@ t.test('a snapshot that is cut off at any frame, by its link or by either end, b
 
 t.test('a crash between any two effects of an install leaves what goes on', async (t) => {
   let crashed = 0
-  for (let fuse = 20; fuse < 90; fuse++) {
+  for (let fuse = 0; fuse < 32; fuse++) {
     const { script, a, b } = scene({ keeping: eager })
     takeAway({ script, from: a }, b)
     b.start(fuse)
@@ -203,7 +203,7 @@ t.test('a crash between any two effects of an install leaves what goes on', asyn
     assert(script.world.failures.size === 0, 'nobody is damaged')
     assert(b.disk.durable().start.index >= asIndex(1), 'its log begins later')
   }
-  t.ok(crashed > 50, `${crashed} crashes`)
+  t.ok(crashed > 20, `${crashed} crashes`)
 })
 
 const otherCluster = asClusterId('f'.repeat(32))
