@@ -32,24 +32,32 @@ t.test('a member starts again from its checkpoint, and replays what is behind it
   t.equal(said(script, /sending a snapshot/), 0)
 })
 
-t.test('H30 all lose their power at once, at any moment: every answered grant is there, and tokens go on', async (t) => {
-  let restartsFromCheckpoints = 0
-  for (let delayMs = 0; delayMs < 40; delayMs++) {
-    const { script, a, b } = scene({ keeping: { ...eager, entries: 3 } })
-    const grants = [1, 2, 3, 4].map((number) => script.hold(a, { lock: asLockName(`lock ${number}`), ttlMs: 600_000 }))
-    // Something is on its way to every disk.
-    for (let count = 0; count < 4; count++) script.acquire(b, { requestId: script.requestId(), waitMs: 0 })
-    script.pass(delayMs / 4)
-    for (const machine of script.world.machines) machine.crash(true)
-    for (const machine of script.world.machines) machine.start()
-    script.until(() => script.world.leader !== null && script.isSettled, 'they are back')
-    for (const { lock, token } of grants) assert(script.read(script.leader, lock) === token, `${lock} is held`)
-    const next = script.hold(script.leader, { lock: asLockName('next') })
-    assert(grants.every(({ token }) => token < next.token), 'tokens grow')
-    restartsFromCheckpoints += said(script, /member of .*"applied":[1-9]/)
-  }
-  t.ok(restartsFromCheckpoints > 60, `${restartsFromCheckpoints} restarts from a checkpoint`)
-})
+t.test(
+  'H30 all lose their power at once, at any moment: every answered grant is there, and tokens go on',
+  async (t) => {
+    let restartsFromCheckpoints = 0
+    for (let delayMs = 0; delayMs < 40; delayMs++) {
+      const { script, a, b } = scene({ keeping: { ...eager, entries: 3 } })
+      const grants = [1, 2, 3, 4].map((number) =>
+        script.hold(a, { lock: asLockName(`lock ${number}`), ttlMs: 600_000 }),
+      )
+      // Something is on its way to every disk.
+      for (let count = 0; count < 4; count++) script.acquire(b, { requestId: script.requestId(), waitMs: 0 })
+      script.pass(delayMs / 4)
+      for (const machine of script.world.machines) machine.crash(true)
+      for (const machine of script.world.machines) machine.start()
+      script.until(() => script.world.leader !== null && script.isSettled, 'they are back')
+      for (const { lock, token } of grants) assert(script.read(script.leader, lock) === token, `${lock} is held`)
+      const next = script.hold(script.leader, { lock: asLockName('next') })
+      assert(
+        grants.every(({ token }) => token < next.token),
+        'tokens grow',
+      )
+      restartsFromCheckpoints += said(script, /member of .*"applied":[1-9]/)
+    }
+    t.ok(restartsFromCheckpoints > 60, `${restartsFromCheckpoints} restarts from a checkpoint`)
+  },
+)
 
 t.test('who was away gets a snapshot while the others go on, and serves behind it', async (t) => {
   const { script, a, b } = scene({ keeping: eager })
@@ -94,12 +102,10 @@ t.test('H19 nothing is concluded across a snapshot: who is in a set goes on, the
   script.heal()
   script.until(() => said(script, /a snapshot took the place/) === 1, 'b jumps over them')
   script.pass(100)
-  t.same([answerOf(waits), answerOf(granted), answerOf(refused), answerOf(released)], [
-    'waiting',
-    'granted',
-    'unknown',
-    'unknown',
-  ])
+  t.same(
+    [answerOf(waits), answerOf(granted), answerOf(refused), answerOf(released)],
+    ['waiting', 'granted', 'unknown', 'unknown'],
+  )
   t.equal(grantOf(granted).token, script.holder(asLockName('free')))
   script.release(c, held)
   script.until(() => waits.reply !== null, 'its turn comes')
@@ -133,8 +139,7 @@ const lies: Readonly<Record<string, (frame: LinkFrame) => readonly LinkFrame[] |
     frame.kind === 'snapshotOffer'
       ? [{ ...frame, checkpoint: { ...frame.checkpoint, records: frame.checkpoint.records + 1 } }]
       : null,
-  'a record less': (frame) =>
-    frame.kind === 'snapshotChunk' ? [{ ...frame, records: frame.records.slice(1) }] : null,
+  'a record less': (frame) => (frame.kind === 'snapshotChunk' ? [{ ...frame, records: frame.records.slice(1) }] : null),
   'a record that is none': (frame) =>
     frame.kind === 'snapshotChunk'
       ? [{ ...frame, records: [{ key: Uint8Array.of(250), value: Uint8Array.of(1) }] }]
