@@ -109,9 +109,14 @@ class Bench {
     let result: { readonly error: Error | null; readonly begun: Begun | null } | null = null
     const { host } = this
     const founders = foundedWith(members)
-    begin({ self, host, store, state, disk, limits: defaultLimits, newLock, founders, isStopped }, (error, begun) => {
-      result = { error, begun }
-    })
+    const incarnation = founders.get(self) ?? asIncarnation('')
+    const disks = { store, state, disk }
+    begin(
+      { self, incarnation, host, ...disks, limits: defaultLimits, newLock, founders, isStopped },
+      (error, begun) => {
+        result = { error, begun }
+      },
+    )
     this.settle()
     void store.close()
     void state.close()
@@ -200,7 +205,9 @@ t.test('a log whose beginning was trimmed, without the state for it, votes and w
   bench.writeCheckpoint(40)
   bench.change({ trimTo: asIndex(30) })
   bench.disk.wipeState()
-  t.match(bench.begun(), { applied: 30, canServe: false, log: { start: { index: 30 }, lastIndex: 50 } })
+  const begun = bench.begun()
+  t.match(begun, { applied: 30, canServe: false, log: { start: { index: 30 }, lastIndex: 50 } })
+  t.same([...begun.incarnations.keys()], [self], 'H28 who was replaced is lost, too: it counts nobody else')
 })
 
 t.test('a record that is damaged is damage of the state alone', async (t) => {

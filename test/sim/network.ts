@@ -42,6 +42,8 @@ export class SimNetwork implements Medium {
   readonly timeline: Timeline
   readonly random: Random
   faults: NetworkFaults
+  /** What a node that is not ours would send in place of a frame: histories of peers that lie. */
+  alter: (from: NodeId, to: NodeId, bytes: Uint8Array) => readonly Uint8Array[] = (_from, _to, bytes) => [bytes]
   /** Frames that were handed to a link, and that arrived. */
   sent = 0
   arrived = 0
@@ -153,6 +155,10 @@ export class SimNetwork implements Medium {
   observe(from: NodeId, to: NodeId, bytes: Uint8Array): void {
     this.sent++
     this.#observer.sent(from, to, bytes)
+  }
+
+  altered(from: NodeId, to: NodeId, bytes: Uint8Array): readonly Uint8Array[] {
+    return this.alter(from, to, bytes)
   }
 
   observeRead(from: NodeId, to: NodeId): void {

@@ -94,11 +94,15 @@ export class AnswerChecks {
   }
 }
 
-/** Behind a snapshot a node knows less of how long a grant is good for: it counts from the snapshot's time. */
+/**
+ * Behind a snapshot a node knows less: it counts how long a grant is good for from the snapshot's time, and whether a
+ * session was opened by this attempt or by an earlier one its records do not say.
+ */
 function isAsGood(said: Result, answered: Result): boolean {
   if (said.kind !== answered.kind) return false
   const isLonger = validityOf(answered) > validityOf(said)
-  return !isLonger && JSON.stringify({ ...said, validForMs: 0 }) === JSON.stringify({ ...answered, validForMs: 0 })
+  const known = (result: Result): string => JSON.stringify({ ...result, validForMs: 0, repeated: false })
+  return !isLonger && known(said) === known(answered)
 }
 
 function validityOf(result: Result): number {
