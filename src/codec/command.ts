@@ -4,7 +4,7 @@
 import { unreachable } from '../assert.ts'
 import { asClusterTime, asLockName, asRequestId, asRun, asSessionId, asToken } from '../ids.ts'
 import type { Acquire, Command, NumberedCommand, Origin } from '../lockfsm/command.ts'
-import { takeNodeId } from './node-id.ts'
+import { takeNodeId } from './identities.ts'
 import { FormatError, pack, unpack, unpackSequence } from './packr.ts'
 import type { Reader } from './packr.ts'
 

@@ -1,9 +1,10 @@
 // What nodes send each other over a link: the handshake, then frames of one of these kinds.
-import { asDigest, asIncarnation, asIndex, asNodeId } from '../ids.ts'
+import { asDigest, asIndex } from '../ids.ts'
 import type { ClusterId, Digest, Incarnation, Index, NodeId } from '../ids.ts'
 import { unreachable } from '../assert.ts'
 import type { Message } from '../raft/message.ts'
-import { introductionRow, takeClusterId, takeIntroduction } from './introduction.ts'
+import { takeClusterId, takeIncarnation, takeNodeId } from './identities.ts'
+import { introductionRow, takeIntroduction } from './introduction.ts'
 import type { Introduction } from './introduction.ts'
 import { messageRow, takeMessage } from './message.ts'
 import { FormatError, pack, unpack } from './packr.ts'
@@ -221,15 +222,15 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
 function takeFrame(tag: number, reader: Reader): LinkFrame {
   switch (tag) {
     case tags.hello:
-      return { kind: 'hello', to: asNodeId(reader.text(32)), from: takeIntroduction(reader.row()) }
+      return { kind: 'hello', to: takeNodeId(reader), from: takeIntroduction(reader.row()) }
     case tags.welcome:
       return { kind: 'welcome', from: takeIntroduction(reader.row()) }
     case tags.rejected:
       return { kind: 'rejected', reason: takeReason(reader), detail: reader.text(1000) }
     case tags.foundingNews:
-      return { kind: 'foundingNews', clusterId: takeClusterId(reader), founded: reader.flag() }
+      return { kind: 'foundingNews', clusterId: reader.orNull(takeClusterId), founded: reader.flag() }
     case tags.raft:
-      return { kind: 'raft', as: takeIncarnationOrNull(reader), message: takeMessage(reader.row()) }
+      return { kind: 'raft', as: reader.orNull(takeIncarnation), message: takeMessage(reader.row()) }
     case tags.forward:
       return { kind: 'forward', sending: reader.count(), commands: reader.bytesList(listMax) }
     case tags.forwardRefused: {
@@ -238,23 +239,21 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
       if (reason === undefined) throw new FormatError('unknown reason of a refusal')
       return { kind: 'forwardRefused', sending, reason, numbers: reader.counts(listMax) }
     }
-    case tags.transferRequest: {
-      const to = reader.textOrNull(32)
-      return { kind: 'transferRequest', to: to === null ? null : asNodeId(to) }
-    }
+    case tags.transferRequest:
+      return { kind: 'transferRequest', to: reader.orNull(takeNodeId) }
     case tags.keepalive:
       return { kind: 'keepalive' }
     case tags.replaceRequest:
       return {
         kind: 'replaceRequest',
-        member: asNodeId(reader.text(32)),
-        incarnation: asIncarnation(reader.text(64)),
+        member: takeNodeId(reader),
+        incarnation: takeIncarnation(reader),
       }
     case tags.replaceRefused:
       return {
         kind: 'replaceRefused',
-        member: asNodeId(reader.text(32)),
-        incarnation: asIncarnation(reader.text(64)),
+        member: takeNodeId(reader),
+        incarnation: takeIncarnation(reader),
         reason: takeRefusal(reader),
       }
     case tags.digest:
@@ -272,11 +271,6 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
     default:
       throw new FormatError(`unknown frame ${tag}`)
   }
-}
-
-function takeIncarnationOrNull(reader: Reader): Incarnation | null {
-  const text = reader.textOrNull(64)
-  return text === null ? null : asIncarnation(text)
 }
 
 function takeRefusal(reader: Reader): ReplaceRefusal {

@@ -1,8 +1,9 @@
 // What a node says of itself when a link begins: who it is, on which disk, and how far it has come with the founding of
 // the cluster. Everything by which it is judged is in it.
-import { asClusterId, asIncarnation, asIndex, asNodeId, asRun, asSequence, asTerm, asToken } from '../ids.ts'
+import { asIndex, asRun, asSequence, asTerm, asToken } from '../ids.ts'
 import type { ClusterId, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
 import type { FoundingRecord } from '../storage/founding-store.ts'
+import { takeClusterId, takeIncarnation, takeNodeId } from './identities.ts'
 import { FormatError } from './packr.ts'
 import type { Reader } from './packr.ts'
 
@@ -58,19 +59,14 @@ export function takeIntroduction(reader: Reader): Introduction {
   const version = reader.count()
   // The fields of another version may be others; its number is all that is needed to say no.
   if (version !== protocolVersion) throw new FormatError(`protocol version ${version}, not ${protocolVersion}`)
-  const node = asNodeId(reader.text(32))
-  const incarnation = asIncarnation(reader.text(64))
+  const node = takeNodeId(reader)
+  const incarnation = takeIncarnation(reader)
   const run = asRun(reader.count())
   const httpUrl = reader.text(1000)
   const disk = { term: asTerm(reader.count()), lastIndex: asIndex(reader.count()) }
   const founding = takeFoundingView(reader.row())
   reader.end()
   return { version, node, incarnation, run, httpUrl, disk, founding }
-}
-
-export function takeClusterId(reader: Reader): ClusterId | null {
-  const text = reader.textOrNull(64)
-  return text === null ? null : asClusterId(text)
 }
 
 function recordRow({ clusterId, members, limits, restored }: FoundingRecord): readonly unknown[] {
@@ -82,22 +78,23 @@ function recordRow({ clusterId, members, limits, restored }: FoundingRecord): re
 
 function takeFoundingView(reader: Reader): FoundingView {
   const [members, limits] = [reader.text(1000), takeLimits(reader)]
-  const [backup, founded] = [reader.textOrNull(64), reader.flag()]
-  const clusterId = takeClusterId(reader)
+  const [backup, founded] = [reader.orNull(takeSha256), reader.flag()]
+  const clusterId = reader.orNull(takeClusterId)
   const [record = null] = reader.rows(1).map(takeRecord)
   reader.end()
   return { members, limits, backup, founded, clusterId, record }
 }
 
 function takeRecord(reader: Reader): FoundingRecord {
-  const clusterId = asClusterId(reader.text(64))
-  const members = reader
-    .rows(membersMax)
-    .map((row) => ({ id: asNodeId(row.text(32)), incarnation: asIncarnation(row.text(64)) }))
+  const clusterId = takeClusterId(reader)
+  const members = reader.rows(membersMax).map((row) => ({ id: takeNodeId(row), incarnation: takeIncarnation(row) }))
+  if (members.length === 0 || new Set(members.map(({ id }) => id)).size < members.length) {
+    throw new FormatError('no members, or one twice')
+  }
   const limits = takeLimits(reader)
   const [restored = null] = reader.rows(1).map((row) => ({
-    from: asClusterId(row.text(64)),
-    sha256: row.text(64),
+    from: takeClusterId(row),
+    sha256: takeSha256(row),
     firstToken: asToken(row.count()),
     firstSequence: asSequence(row.count()),
   }))
@@ -106,5 +103,13 @@ function takeRecord(reader: Reader): FoundingRecord {
 }
 
 function takeLimits(reader: Reader): Readonly<Record<string, number>> {
-  return Object.fromEntries(reader.rows(limitsMax).map((row) => [row.text(64), row.count()]))
+  const limits = reader.rows(limitsMax).map((row) => [row.text(64), row.count()] as const)
+  if (limits.some(([, limit]) => limit === 0)) throw new FormatError('a limit of nothing')
+  return Object.fromEntries(limits)
+}
+
+function takeSha256(reader: Reader): string {
+  const text = reader.text(64)
+  if (!/^[0-9a-f]{64}$/.test(text)) throw new FormatError('not a SHA-256')
+  return text
 }

@@ -1,9 +1,10 @@
 // Raft messages as rows of a frame: [tag, term, fields of the kind ..]. Entries follow each other, so only the first
 // index is sent, and a decoded append is contiguous by construction.
 import { unreachable } from '../assert.ts'
-import { asClusterTime, asIncarnation, asIndex, asNodeId, asTerm } from '../ids.ts'
+import { asClusterTime, asIndex, asTerm } from '../ids.ts'
 import type { Entry, EntryNote } from '../raft/entry.ts'
 import type { Message } from '../raft/message.ts'
+import { takeIncarnation, takeNodeId } from './identities.ts'
 import { FormatError } from './packr.ts'
 import type { Reader } from './packr.ts'
 
@@ -151,7 +152,7 @@ function takeNoteBody(tag: number, row: Reader): EntryNote {
     case noteTags.checkpoint:
       return { kind: 'checkpoint' }
     case noteTags.memberReplaced:
-      return { kind: 'memberReplaced', member: asNodeId(row.text(32)), incarnation: asIncarnation(row.text(64)) }
+      return { kind: 'memberReplaced', member: takeNodeId(row), incarnation: takeIncarnation(row) }
     default:
       throw new FormatError(`unknown note ${tag}`)
   }

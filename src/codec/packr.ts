@@ -77,6 +77,11 @@ export class Reader {
     return this.#isNull() ? null : this.text(lengthMax)
   }
 
+  /** What `take` takes, unless a null is there. */
+  orNull<T>(take: (reader: Reader) => T): T | null {
+    return this.#isNull() ? null : take(this)
+  }
+
   flag(): boolean {
     const value = this.#fields[this.#next++]
     if (typeof value !== 'boolean') throw new FormatError('not a flag')

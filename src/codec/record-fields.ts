@@ -13,7 +13,7 @@ import type {
   StateRecord,
 } from '../lockfsm/records.ts'
 import type { Attempt } from '../lockfsm/state.ts'
-import { takeNodeId } from './node-id.ts'
+import { takeNodeId } from './identities.ts'
 import { FormatError, pack } from './packr.ts'
 import type { Reader } from './packr.ts'
 

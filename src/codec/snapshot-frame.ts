@@ -1,9 +1,10 @@
 // The frames of a snapshot transfer, beside which everything else goes on: an offer with the checkpoint it is of, the
 // records in numbered chunks, the end; and what the other side says to them. A transfer has a number, so that what
 // is left of one that was given up is not taken for the next.
-import { asClusterId, asClusterTime, asDigest, asIncarnation, asIndex, asTerm } from '../ids.ts'
+import { asClusterTime, asDigest, asIndex, asTerm } from '../ids.ts'
 import type { ClusterId, Term } from '../ids.ts'
 import type { Checkpoint, RecordBytes } from '../storage/state-store.ts'
+import { takeClusterId, takeHex, takeIncarnation, takeNodeId } from './identities.ts'
 import { FormatError } from './packr.ts'
 import type { Reader } from './packr.ts'
 
@@ -57,10 +58,10 @@ export function checkpointRow(checkpoint: Checkpoint): readonly unknown[] {
 export function takeCheckpoint(reader: Reader): Checkpoint {
   const [index, term] = [asIndex(reader.count()), asTerm(reader.count())]
   const time = asClusterTime(reader.count())
-  const chain = reader.text(32)
+  const chain = takeHex(reader)
   const digest = asDigest(reader.count())
   const [records, oldestBucket] = [reader.count(), reader.count()]
-  const incarnations = Object.fromEntries(reader.rows(100).map((row) => [row.text(32), asIncarnation(row.text(64))]))
+  const incarnations = Object.fromEntries(reader.rows(100).map((row) => [takeNodeId(row), takeIncarnation(row)]))
   reader.end()
   return { index, term, time, chain, digest, records, oldestBucket, incarnations }
 }
@@ -85,7 +86,7 @@ export function takeSnapshotFrame(kind: SnapshotFrame['kind'], reader: Reader): 
   switch (kind) {
     case 'snapshotOffer': {
       const transfer = reader.count()
-      const [clusterId, term] = [asClusterId(reader.text(64)), asTerm(reader.count())]
+      const [clusterId, term] = [takeClusterId(reader), asTerm(reader.count())]
       return { kind, transfer, clusterId, term, checkpoint: takeCheckpoint(reader.row()) }
     }
     case 'snapshotChunk': {

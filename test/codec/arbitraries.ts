@@ -160,12 +160,17 @@ const reasons: readonly RejectReason[] = [
   'lost_data',
 ]
 
-const limits = fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), count, { maxKeys: 10 })
+const limit = count.map((value) => Math.max(1, value))
+const limits = fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), limit, { maxKeys: 10 })
 const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/)
 
 const foundingRecord: fc.Arbitrary<FoundingRecord> = fc.record({
   clusterId,
-  members: fc.array(fc.record({ id: node, incarnation }), { maxLength: 5 }),
+  members: fc.uniqueArray(fc.record({ id: node, incarnation }), {
+    selector: ({ id }) => id,
+    minLength: 1,
+    maxLength: 5,
+  }),
   limits,
   restored: orNull(fc.record({ from: clusterId, sha256, firstToken: token, firstSequence: count.map(asSequence) })),
 })

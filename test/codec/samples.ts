@@ -20,6 +20,9 @@ import {
 import type { Command, NumberedCommand } from '../../src/lockfsm/command.ts'
 import type { Message } from '../../src/raft/message.ts'
 
+/** As long as ids are. */
+const hex = (digits: string) => digits.repeat(4)
+
 const lock = asLockName('jobs/nightly')
 const session = asSessionId('s-17')
 const requestId = asRequestId('r-1234567890abcdef')
@@ -94,7 +97,7 @@ const messages: readonly Message[] = [
         term,
         time: asClusterTime(123_457),
         payload: new Uint8Array(0),
-        note: { kind: 'memberReplaced', member: asNodeId('n2'), incarnation: asIncarnation('fedcba98') },
+        note: { kind: 'memberReplaced', member: asNodeId('n2'), incarnation: asIncarnation(hex('fedcba98')) },
       },
     ],
   },
@@ -109,7 +112,7 @@ const messages: readonly Message[] = [
 const newcomer: Introduction = {
   version: protocolVersion,
   node: asNodeId('n3'),
-  incarnation: asIncarnation('89abcdef'),
+  incarnation: asIncarnation(hex('89abcdef')),
   run: asRun(1),
   httpUrl: 'http://127.0.0.1:7103',
   disk: { term: asTerm(0), lastIndex: asIndex(0) },
@@ -133,18 +136,18 @@ const from: Introduction = {
   founding: {
     members: 'n1,n2,n3',
     limits: { sessionsMax: 1_000_000 },
-    backup: 'a5a5',
-    clusterId: asClusterId('fedcba98'),
+    backup: 'a5'.repeat(32),
+    clusterId: asClusterId(hex('fedcba98')),
     record: {
-      clusterId: asClusterId('fedcba98'),
+      clusterId: asClusterId(hex('fedcba98')),
       members: [
-        { id: asNodeId('n1'), incarnation: asIncarnation('01234567') },
-        { id: asNodeId('n2'), incarnation: asIncarnation('76543210') },
+        { id: asNodeId('n1'), incarnation: asIncarnation(hex('01234567')) },
+        { id: asNodeId('n2'), incarnation: asIncarnation(hex('76543210')) },
       ],
       limits: { sessionsMax: 500_000 },
       restored: {
-        from: asClusterId('0fedcba9'),
-        sha256: 'a5a5',
+        from: asClusterId(hex('0fedcba9')),
+        sha256: 'a5'.repeat(32),
         firstToken: asToken(2 ** 33),
         firstSequence: asSequence(2 ** 34),
       },
@@ -160,19 +163,19 @@ export const frames: readonly LinkFrame[] = [
   { kind: 'foundingNews', clusterId: null, founded: false },
   ...messages.map((message): Frame => {
     // A message of one who does not count, among others.
-    return { kind: 'raft', as: message.kind === 'readIndex' ? null : asIncarnation('fedcba98'), message }
+    return { kind: 'raft', as: message.kind === 'readIndex' ? null : asIncarnation(hex('fedcba98')), message }
   }),
   { kind: 'forward', sending: 8, commands: [new Uint8Array([9, 8, 7])] },
   { kind: 'forwardRefused', sending: 8, reason: 'overloaded', numbers: [1, 300] },
   { kind: 'transferRequest', to: null },
   { kind: 'keepalive' },
-  { kind: 'replaceRequest', member: asNodeId('n2'), incarnation: asIncarnation('fedcba98') },
-  { kind: 'replaceRefused', member: asNodeId('n2'), incarnation: asIncarnation('fedcba98'), reason: 'underWay' },
+  { kind: 'replaceRequest', member: asNodeId('n2'), incarnation: asIncarnation(hex('fedcba98')) },
+  { kind: 'replaceRefused', member: asNodeId('n2'), incarnation: asIncarnation(hex('fedcba98')), reason: 'underWay' },
   { kind: 'digest', index, digest: asDigest(2 ** 48 - 1) },
   {
     kind: 'snapshotOffer',
     transfer: 2 ** 40,
-    clusterId: asClusterId('fedcba98'),
+    clusterId: asClusterId(hex('fedcba98')),
     term,
     checkpoint: {
       index,
@@ -182,7 +185,7 @@ export const frames: readonly LinkFrame[] = [
       digest: asDigest(2 ** 47),
       records: 70_000,
       oldestBucket: 12,
-      incarnations: { n1: asIncarnation('01234567'), n2: asIncarnation('fedcba98') },
+      incarnations: { n1: asIncarnation(hex('01234567')), n2: asIncarnation(hex('fedcba98')) },
     },
   },
   {
