@@ -12,8 +12,8 @@ export async function measureCheckpointCost(
   options: { rounds: number; loadSeconds: number },
   gathering: Gathering,
 ): Promise<void> {
-  await using withThem = await BenchCluster.start(3)
-  await using without = await BenchCluster.start(3, never)
+  await using withThem = await BenchCluster.start(3, { isProbed: true })
+  await using without = await BenchCluster.start(3, { flags: never, isProbed: true })
   const clusters = [
     ['with checkpoints', withThem],
     ['without', without],
@@ -23,7 +23,12 @@ export async function measureCheckpointCost(
   for (let round = 0; round < options.rounds; round++) {
     for (const [name, cluster] of round % 2 === 0 ? clusters : clusters.toReversed()) {
       await resetPauses(cluster)
-      const result = await measurePairs(cluster, { nodes: cluster.nodes, clients, seconds: options.loadSeconds, warmUpSeconds: 1 })
+      const result = await measurePairs(cluster, {
+        nodes: cluster.nodes,
+        clients,
+        seconds: options.loadSeconds,
+        warmUpSeconds: 1,
+      })
       await addPauses(cluster, gathering, `C = 64 on an empty table, ${name}`)
       gathering.add(`pairs, C = 64, on an empty table, ${name}`, {
         pairs: [result.pairsPerSecond, '/s'],
@@ -34,4 +39,3 @@ export async function measureCheckpointCost(
     }
   }
 }
-

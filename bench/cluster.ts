@@ -19,6 +19,13 @@ export interface Node {
   process: ChildProcess
 }
 
+export interface Setup {
+  /** Of all nodes, beyond what every node needs. */
+  readonly flags: readonly string[]
+  /** The probe is loaded into the nodes (pause-probe.ts). */
+  readonly isProbed: boolean
+}
+
 /** Cumulative since the start of the processes, summed over the nodes. */
 export interface Costs {
   readonly cpuSeconds: number
@@ -28,6 +35,7 @@ export interface Costs {
 }
 
 const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
+const probe = new URL('pause-probe.js', import.meta.url).href
 const startTimeoutMs = 120_000
 
 export class BenchCluster {
@@ -41,14 +49,16 @@ export class BenchCluster {
     this.#arguments = arguments_
   }
 
-  /** `flags` are those of all nodes, beyond what every node needs. */
-  static async start(size: number, flags: readonly string[] = []): Promise<BenchCluster> {
+  static async start(size: number, setup: Partial<Setup> = {}): Promise<BenchCluster> {
+    const { flags, isProbed } = { flags: [], isProbed: false, ...setup }
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
     const ids = Array.from({ length: size }, (_, number) => `n${number + 1}`)
     const ports = await freePorts(2 * size)
     const members = ids.map((id, number) => `${id}=127.0.0.1:${ports[number]}`).join(',')
     const httpPort = (id: string) => ports[size + ids.indexOf(id)] ?? 0
     const arguments_ = (id: string) => [
+      ...(isProbed ? ['--expose-gc', '--import', probe] : []),
+      main,
       ...['--id', id, '--members', members, '--http', `127.0.0.1:${httpPort(id)}`],
       ...['--data', join(folder, id), '--log-level', 'error', ...flags],
     ]
@@ -130,7 +140,7 @@ export class BenchCluster {
 
 /** Starts a node that will be refused, and reads which disk it has from its last line. */
 async function incarnationOfStranger(arguments_: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [main, ...arguments_], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, arguments_, { stdio: ['ignore', 'ignore', 'pipe'] })
   const timer = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs)
   let said = ''
   child.stderr.on('data', (text: Buffer) => {
@@ -148,10 +158,7 @@ async function exited(child: ChildProcess): Promise<void> {
 }
 
 function startProcess(arguments_: readonly string[]): ChildProcess {
-  const probe = new URL('pause-probe.js', import.meta.url).href
-  const child = spawn(process.execPath, ['--expose-gc', '--import', probe, main, ...arguments_], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  })
+  const child = spawn(process.execPath, arguments_, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   // Also when the benchmark itself fails: a cluster left behind would disturb every later run.
   process.once('exit', () => child.kill('SIGKILL'))
   return child

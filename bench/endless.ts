@@ -19,7 +19,11 @@ export async function measureEndless(minutes: number, gathering: Gathering): Pro
       warmUpSeconds: 0,
       seconds: sampleSeconds,
     })
-    await sampleAll(cluster, gathering, { atSeconds: sample * sampleSeconds, pairsPerSecond, isLast: sample === samples })
+    await sampleAll(cluster, gathering, {
+      atSeconds: sample * sampleSeconds,
+      pairsPerSecond,
+      isLast: sample === samples,
+    })
   }
 }
 
@@ -32,7 +36,9 @@ async function sampleAll(
     nodes.map(async (node) => ({ disk: await diskMiB(node), resident: residentMemory(node).nowMiB })),
   )
   const texts = each.map(({ disk, resident }) => `${disk.toFixed(0).padStart(5)} ${resident.toFixed(0).padStart(5)}`)
-  console.log(`${String(atSeconds).padStart(4)} s ${pairsPerSecond.toFixed(0).padStart(6)} pairs/s; disk, memory MiB:${texts}`)
+  console.log(
+    `${String(atSeconds).padStart(4)} s ${pairsPerSecond.toFixed(0).padStart(6)} pairs/s; disk, memory MiB: ${texts.join(', ')}`,
+  )
   gathering.add('endless load, C = 64, per half minute', { pairs: [pairsPerSecond, '/s'] })
   if (atSeconds < settledSeconds) return
   for (const { disk, resident } of each) {

@@ -31,7 +31,7 @@ export async function measureMillion(options: MillionOptions, gathering: Gatheri
 }
 
 async function measureHeld({ locks, sessions, loadSeconds }: MillionOptions, gathering: Gathering): Promise<void> {
-  await using cluster = await BenchCluster.start(3)
+  await using cluster = await BenchCluster.start(3, { isProbed: true })
   const opened = await openSessions(cluster.nodes, sessions)
   const before = await memoryOf(cluster)
   let held = 0

@@ -59,7 +59,7 @@ export function probe({ id, process }: Node, question: 'pauses' | 'memory'): Pro
 }
 
 function isProbed(value: unknown): value is Probed {
-  return typeof value === 'object' && value !== null && 'pauseMaxMs' in value && 'heapBytes' in value
+  return typeof value === 'object' && value !== null && 'pauses' in value && 'heapBytes' in value
 }
 
 /** One figure of /metrics by its name; NaN when there is none. */

@@ -1,35 +1,85 @@
 // Loaded into the processes of nodes beside the program (`node --import`): how long their event loops stand still, and what
 // their heaps hold. /metrics has the same in coarser steps; a benchmark must see pauses of a few milliseconds and ask for
-// them between two loads. Answers when the parent asks and does not keep the process alive.
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+// them between two loads. A loop stands still also when others have the processors, which on a small machine full of
+// clients is most of it: what the loop's own thread computed meanwhile is told beside it. Answers when the parent asks, and
+// does not keep the process alive.
+import { closeSync, openSync, readSync } from 'node:fs'
+import { createHistogram } from 'node:perf_hooks'
 
 /** What is shorter is not seen. */
-const resolutionMs = 2
+const lookEveryMs = 2
 
 /** What the parent hears, in answer to whatever it sends. */
 export interface Probed {
-  /** Since the last answer: the longest pause, and that which one in a thousand looks at the loop exceeds. */
-  readonly pauseMaxMs: number
-  readonly pauseP999Ms: number
+  /** Since the last answer. */
+  readonly pauses: Pauses
   /** After a full collection when the parent asked for `memory`; null when not. */
   readonly heapBytes: number | null
 }
 
-const delay = monitorEventLoopDelay({ resolution: resolutionMs })
-delay.enable()
+/** The longest, and that which one in a thousand looks at the loop exceeds. */
+export interface Pauses {
+  readonly maxMs: number
+  readonly p999Ms: number
+  /** The same of what the thread computed between two looks; 0 where the system does not tell. */
+  readonly computedMaxMs: number
+  readonly computedP999Ms: number
+}
+
+const paused = createHistogram()
+const computed = createHistogram()
+const schedstat = openSchedstat()
+const buffer = Buffer.alloc(64)
+let last = look()
+
+setInterval(() => {
+  const now = look()
+  record(paused, now.wallMs - last.wallMs - lookEveryMs)
+  record(computed, now.computedMs - last.computedMs)
+  last = now
+}, lookEveryMs).unref()
 
 process.on('message', (question) => {
-  const [pauseMaxMs, pauseP999Ms] = [pauseMs(delay.max), pauseMs(delay.percentile(99.9))]
+  const pauses = {
+    maxMs: paused.max / 1000,
+    p999Ms: paused.percentile(99.9) / 1000,
+    computedMaxMs: computed.max / 1000,
+    computedP999Ms: computed.percentile(99.9) / 1000,
+  }
   const heapBytes = question === 'memory' ? collectedBytes() : null
+  paused.reset()
+  computed.reset()
   // A collection that was asked for is no pause of the node's own.
-  setImmediate(() => delay.reset())
-  process.send?.({ pauseMaxMs, pauseP999Ms, heapBytes } satisfies Probed)
+  last = look()
+  process.send?.({ pauses, heapBytes } satisfies Probed)
 })
 process.channel?.unref()
 
-/** The histogram holds the times between two looks, in nanoseconds. */
-function pauseMs(nanoseconds: number): number {
-  return Math.max(0, nanoseconds / 1e6 - resolutionMs)
+function look() {
+  return { wallMs: performance.now(), computedMs: computedMs() }
+}
+
+/** In whole microseconds, which start at 1. */
+function record(histogram: typeof paused, ms: number): void {
+  histogram.record(Math.max(1, Math.round(ms * 1000)))
+}
+
+/** What the main thread has computed since its start. */
+function computedMs(): number {
+  if (schedstat === null) return 0
+  const length = readSync(schedstat, buffer, 0, buffer.length, 0)
+  return Number.parseInt(buffer.toString('latin1', 0, length)) / 1e6
+}
+
+/** Linux alone has it. */
+function openSchedstat(): number | null {
+  try {
+    const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r')
+    process.once('exit', () => closeSync(file))
+    return file
+  } catch {
+    return null
+  }
 }
 
 function collectedBytes(): number {

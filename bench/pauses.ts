@@ -13,10 +13,12 @@ export async function resetPauses(cluster: Nodes): Promise<void> {
 
 /** Adds the pauses since they were last asked for. */
 export async function addPauses(cluster: Nodes, gathering: Gathering, when: string): Promise<void> {
-  for (const { pauseMaxMs, pauseP999Ms } of await askAll(cluster)) {
+  for (const { pauses } of await askAll(cluster)) {
     gathering.add(`pauses of the event loops, ${when}, per node`, {
-      longest: [pauseMaxMs, 'ms'],
-      'p99.9': [pauseP999Ms, 'ms'],
+      longest: [pauses.maxMs, 'ms'],
+      'p99.9': [pauses.p999Ms, 'ms'],
+      'longest, of computing alone': [pauses.computedMaxMs, 'ms'],
+      'p99.9, of computing alone': [pauses.computedP999Ms, 'ms'],
     })
   }
 }

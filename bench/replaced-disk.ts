@@ -30,7 +30,7 @@ export async function measureReplacedDisk(cluster: BenchCluster, gathering: Gath
     await cluster.ready(follower)
     const readySeconds = (performance.now() - began) / 1000
     const during = load.look()
-    const pauses = await probe(leader, 'pauses')
+    const { pauses } = await probe(leader, 'pauses')
     gathering.add(`an empty disk takes a snapshot, ${pairsPerSecond} pairs/s at the others`, {
       'start to ready': [readySeconds, 's'],
       'snapshots taken': [await metric(follower, 'holdfast_snapshots_installed_total'), ''],
@@ -42,10 +42,10 @@ export async function measureReplacedDisk(cluster: BenchCluster, gathering: Gath
       'pair meanwhile, p99': [during.p99Ms, 'ms'],
       'pair meanwhile, longest': [during.maxMs, 'ms'],
       'pairs that failed, before and meanwhile': [before.failed + during.failed, ''],
-      'longest pause of the leader meanwhile': [pauses.pauseMaxMs, 'ms'],
+      'longest pause of the leader meanwhile': [pauses.maxMs, 'ms'],
+      'of computing alone': [pauses.computedMaxMs, 'ms'],
     })
   } finally {
     load.stop()
   }
 }
-

@@ -188,7 +188,9 @@ export class HoldfastNode {
     const founders = new Map(record.members.map(({ id, incarnation }) => [id, incarnation]))
     const newLock = (): LockState => createState(limits, firstCounters(record))
     const isStopped = (): boolean => this.#stopped
-    const parts = { self, host, store, state: this.#state, disk: this.#disk, limits, newLock, founders, isStopped }
+    const { incarnation } = this.#meta
+    const disks = { store, state: this.#state, disk: this.#disk }
+    const parts = { self, incarnation, host, ...disks, limits, newLock, founders, isStopped }
     begin(parts, (error, begun) => {
       if (this.#stopped) return
       if (begun !== null) this.#becomeReplica(record, limits, begun, serving)

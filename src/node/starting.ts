@@ -20,6 +20,7 @@ import { loadState } from './loading-state.ts'
 
 export interface StartingParts {
   readonly self: NodeId
+  readonly incarnation: Incarnation
   readonly host: Host
   readonly store: LogStore
   readonly state: StateStore
@@ -138,11 +139,15 @@ export function createMember(begun: Begun, { self, members, raft, host, hardStat
   })
 }
 
-/** A log from the beginning needs no state; of any other the part before its start is lost here. */
-export function withoutState({ newLock, founders }: StartingParts, log: RaftLog): Begun {
+/**
+ * A log from the beginning needs no state. Of any other the part before its start is lost here, and with it who was
+ * replaced: such a node counts nobody but itself, and does not lead, until it has a snapshot.
+ */
+export function withoutState({ newLock, founders, self, incarnation }: StartingParts, log: RaftLog): Begun {
   const canServe = log.start.index === 0
+  const incarnations = canServe ? founders : new Map([[self, incarnation]])
   const { index: applied } = log.start
-  return { lock: newLock(), tally: createTally(), log, applied, incarnations: founders, canServe }
+  return { lock: newLock(), tally: createTally(), log, applied, incarnations, canServe }
 }
 
 function incarnationsOf(

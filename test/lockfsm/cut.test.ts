@@ -78,6 +78,20 @@ t.test('a record that ends before it was read out is told as it was, and removed
   )
 })
 
+t.test('a call that attends for a moment only changes a record that waits to be read out, too', async (t) => {
+  const table = new Table()
+  table.hold({ ttlMs: day })
+  const call = table.acquire({ requestId: 'waits', waitMs: day })
+  table.withdraw(call, 'waits')
+  const first = cutChanges(table.state)
+  table.at(1_500)
+  table.acquire({ requestId: 'waits', waitMs: 0 })
+  t.match(
+    takeAll(first).find((change) => change.kind === 'put' && change.record.kind === 'request' && !change.record.token),
+    { record: { requestId: 'waits', giveBackAt: 2_000 } },
+  )
+})
+
 t.test('what is done while a cut is read out is not in it', async (t) => {
   const table = new Table()
   const session = table.open(day)

@@ -38,7 +38,8 @@ export class Disk {
     changes.push(...taken)
     // Encoded and counted as soon as it was told, as a checkpoint in slices does it.
     for (const change of taken) this.#write(change)
-    if (taken.length > 0) return false
+    if (taken.length === count) return false
+    if (cut.take(1).length > 0) throw new Error('a cut that gives less than it was asked for has no more')
     this.#commit(this.#open)
     return true
   }

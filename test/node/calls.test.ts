@@ -349,3 +349,30 @@ t.test(
     t.same([bench.calls.open, bench.calls.queued], [0, 0])
   },
 )
+
+t.test(
+  'H19 a call that an install jumped over is unknown, and there is nothing to withdraw: its attempt is in no set',
+  async (t) => {
+    for (const isQueued of [false, true]) {
+      const bench = new Bench()
+      bench.begin()
+      bench.leave()
+      if (isQueued) bench.queue()
+      bench.learn({ kind: 'jumpedOver' })
+      t.same(bench.answers, ['unknown'])
+      t.same([bench.withdrawn, bench.calls.open, bench.calls.queued], [[], 0, 0])
+      bench.pass(60_000)
+      t.equal(bench.answers.length, 1)
+    }
+  },
+)
+
+t.test('H13 a call that was given up and turns out to be in the set behind an install is withdrawn', async (t) => {
+  const bench = new Bench()
+  const call = bench.begin()
+  bench.leave()
+  bench.calls.abandon(call)
+  t.same(bench.withdrawn, [], 'its fate is not known yet')
+  bench.say(granted)
+  t.same(bench.withdrawn, [attempt])
+})

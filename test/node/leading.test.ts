@@ -37,6 +37,8 @@ const lock = asLockName('x')
 class Bench {
   readonly lock = createState(defaultLimits)
   readonly leading: Leading
+  /** Where a checkpoint was asked for, as it was applied. */
+  readonly marked: number[] = []
   /** How many records a checkpoint would write, as the marks are told. */
   changed = 0
   readonly marks = new Marks(defaultMarks, () => this.changed)
@@ -73,6 +75,7 @@ class Bench {
       apply: (entries) => {
         for (const entry of entries) {
           this.marks.applied(entry)
+          if (entry.note?.kind === 'checkpoint') this.marked.push(entry.index)
           apply(this.lock, { time: entry.time, commands: [] })
         }
       },
@@ -292,4 +295,28 @@ t.test('a deadline wakes the leader when it is due, but not while an entry is st
   bench.silent.clear()
   bench.pass(200)
   t.equal(bench.lock.held, 0)
+})
+
+t.test('a mark is proposed when one is due, as an entry without commands, and one at a time', async (t) => {
+  const bench = new Bench()
+  bench.pass(100)
+  t.same(bench.marked, [])
+  bench.changed = defaultMarks.records
+  bench.turn()
+  t.same(bench.marked, [], 'it is not even committed')
+  bench.changed = 0
+  bench.pass(100)
+  t.equal(bench.marked.length, 1)
+  t.equal(bench.leading.commands, 0)
+})
+
+t.test('a mark that stays due is not proposed again before it has been applied', async (t) => {
+  const bench = new Bench()
+  bench.changed = defaultMarks.records
+  bench.silent.add(n2).add(n3)
+  for (let turns = 0; turns < 20; turns++) bench.turn()
+  bench.silent.clear()
+  bench.changed = 0
+  bench.pass(500)
+  t.equal(bench.marked.length, 1)
 })
