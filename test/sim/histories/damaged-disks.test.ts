@@ -19,45 +19,51 @@ const bitsOfLog: readonly FlippedBit[] = [
 
 for (const bit of bitsOfLog) {
   const what = bit.kind === 'entry' ? `entry ${bit.index}` : bit.kind
-  t.test(`a flipped bit in the log, ${what}: the node ends before it says a word, and comes back with another disk`, async (t) => {
-    const { script, a, b } = scene()
-    const grant = script.hold(a, { ttlMs: 600_000 })
-    work(script, a, 3)
-    b.crash(true)
-    t.ok(b.disk.flipBit(bit))
-    const sent = script.world.network.sent
-    b.start()
-    t.equal(script.world.failures.get(b.id)?.code, 'damaged')
-    t.equal(script.world.network.sent, sent)
-    script.world.failures.delete(b.id)
-    wipe(script, b)
-    takeIn(script, b, a)
-    script.until(() => script.isSettled, 'it has caught up')
-    t.equal(script.read(b), grant.token)
-  })
+  t.test(
+    `a flipped bit in the log, ${what}: the node ends before it says a word, and comes back with another disk`,
+    async (t) => {
+      const { script, a, b } = scene()
+      const grant = script.hold(a, { ttlMs: 600_000 })
+      work(script, a, 3)
+      b.crash(true)
+      t.ok(b.disk.flipBit(bit))
+      const sent = script.world.network.sent
+      b.start()
+      t.equal(script.world.failures.get(b.id)?.code, 'damaged')
+      t.equal(script.world.network.sent, sent)
+      script.world.failures.delete(b.id)
+      wipe(script, b)
+      takeIn(script, b, a)
+      script.until(() => script.isSettled, 'it has caught up')
+      t.equal(script.read(b), grant.token)
+    },
+  )
 }
 
 const bitsOfState: readonly FlippedBit[] = [{ kind: 'checkpoint' }, { kind: 'record', place: 0 }]
 
 for (const bit of bitsOfState) {
-  t.test(`a flipped bit in the state, ${bit.kind}: the node votes on, serves nobody, and gets a snapshot`, async (t) => {
-    const { script, a, b, c } = scene({ keeping: eager })
-    const grant = script.hold(a, { ttlMs: 600_000 })
-    work(script, a)
-    b.crash(true)
-    t.ok(b.disk.flipBit(bit))
-    // Without it there is no majority: it must acknowledge, and cannot be sent what it lacks, as a has no checkpoint to send.
-    c.crash(true)
-    b.start()
-    script.until(() => b.node?.replica !== null && b.node?.replica !== undefined, 'it is a member')
-    t.equal(script.replicaOf(b).readiness().ready, false)
-    t.equal(script.read(b), 'failed', 'it shows nothing that never was')
-    t.equal(said(script, new RegExp(`${b.id} the state is given up`)), 1)
-    script.until(() => doesCount(b), 'it has a state again')
-    script.until(() => script.isSettled, 'and has caught up')
-    t.equal(script.read(b), grant.token)
-    t.equal(script.world.failures.size, 0, 'nobody ended')
-  })
+  t.test(
+    `a flipped bit in the state, ${bit.kind}: the node votes on, serves nobody, and gets a snapshot`,
+    async (t) => {
+      const { script, a, b, c } = scene({ keeping: eager })
+      const grant = script.hold(a, { ttlMs: 600_000 })
+      work(script, a)
+      b.crash(true)
+      t.ok(b.disk.flipBit(bit))
+      // Without it there is no majority: it must acknowledge, and cannot be sent what it lacks, as a has no checkpoint to send.
+      c.crash(true)
+      b.start()
+      script.until(() => b.node?.replica !== null && b.node?.replica !== undefined, 'it is a member')
+      t.equal(script.replicaOf(b).readiness().ready, false)
+      t.equal(script.read(b), 'failed', 'it shows nothing that never was')
+      t.equal(said(script, new RegExp(`${b.id} the state is given up`)), 1)
+      script.until(() => doesCount(b), 'it has a state again')
+      script.until(() => script.isSettled, 'and has caught up')
+      t.equal(script.read(b), grant.token)
+      t.equal(script.world.failures.size, 0, 'nobody ended')
+    },
+  )
 }
 
 t.test('a minority without a state: the others go on, and those who vote without one never lead', async (t) => {
@@ -73,7 +79,8 @@ t.test('a minority without a state: the others go on, and those who vote without
   a.crash(true)
   for (let looks = 0; looks < 60; looks++) {
     script.pass(50)
-    for (const machine of [b, c]) assert(!leads(machine) || script.replicaOf(machine).hasState, 'it has nothing to lead with')
+    for (const machine of [b, c])
+      assert(!leads(machine) || script.replicaOf(machine).hasState, 'it has nothing to lead with')
   }
   script.heal()
   script.until(() => [b, c].every(doesCount), 'both have a state again')
@@ -81,20 +88,23 @@ t.test('a minority without a state: the others go on, and those who vote without
   t.equal(script.read(c), grant.token)
 })
 
-t.test('a lost tail of acknowledged entries is seen by the leader, before the node is heard by anybody else', async (t) => {
-  const { script, a, b } = scene()
-  work(script, a, 3)
-  script.until(() => script.isSettled, 'all is acknowledged')
-  b.crash(true)
-  const before = b.disk.durable().lastIndex
-  t.ok(b.disk.loseTail('log', 2) > 0)
-  t.ok(b.disk.durable().lastIndex < before)
-  b.start()
-  script.until(() => script.world.failures.has(b.id), 'it ends')
-  const failure = script.world.failures.get(b.id)
-  t.equal(failure?.code, 'damaged')
-  t.match(failure?.message, /was told that disk .* had entries that it has no more/)
-})
+t.test(
+  'a lost tail of acknowledged entries is seen by the leader, before the node is heard by anybody else',
+  async (t) => {
+    const { script, a, b } = scene()
+    work(script, a, 3)
+    script.until(() => script.isSettled, 'all is acknowledged')
+    b.crash(true)
+    const before = b.disk.durable().lastIndex
+    t.ok(b.disk.loseTail('log', 2) > 0)
+    t.ok(b.disk.durable().lastIndex < before)
+    b.start()
+    script.until(() => script.world.failures.has(b.id), 'it ends')
+    const failure = script.world.failures.get(b.id)
+    t.equal(failure?.code, 'damaged')
+    t.match(failure?.message, /was told that disk .* had entries that it has no more/)
+  },
+)
 
 t.test('a lost tail is seen also when leader and witness start again meanwhile', async (t) => {
   const { script, a, b } = scene()
@@ -112,19 +122,21 @@ t.test('a lost tail is seen also when leader and witness start again meanwhile',
   t.match(script.world.failures.get(b.id)?.code, /damaged|old_run/)
 })
 
-t.test('a lost start of the process, which the others have met, is seen by each of them', async (t) => {
+t.test('a disk that has lost the start of its process, too, is seen', async (t) => {
   const { script, a, b, c } = scene()
-  script.isolate(b, [a])
   b.crash(true)
+  const { run } = b.disk.durable().meta ?? { run: 0 }
   b.start()
-  script.until(() => b.node?.peers.isConnected(c.id) === true, 'c has met it')
+  script.until(() => script.isSettled && b.node?.peers.isConnected(c.id) === true, 'it is back')
+  work(script, a, 3)
+  script.until(() => script.isSettled, 'all is acknowledged')
   b.crash(true)
-  while (b.disk.durable().meta?.run === asRun(2)) t.ok(b.disk.loseTail('log', 1) > 0)
+  while (b.disk.durable().meta?.run !== run) t.ok(b.disk.loseTail('log', 1) > 0)
+  // Not by c, for whom it may as well be a later process; but a was told of what this one lacks.
+  script.isolate(b, [c])
   b.start()
-  b.crash(true)
-  while (b.disk.durable().meta?.run !== asRun(1)) t.ok(b.disk.loseTail('log', 1) > 0)
-  while (b.disk.durable().meta?.run === asRun(1) && b.disk.loseTail('log', 1) > 0);
-  t.pass()
+  script.until(() => script.world.failures.has(b.id), 'it ends')
+  t.match(script.world.failures.get(b.id)?.code, /damaged|old_run/)
 })
 
 t.test('a lost batch of which nobody was told is no loss', async (t) => {
@@ -132,10 +144,12 @@ t.test('a lost batch of which nobody was told is no loss', async (t) => {
   work(script, a, 3)
   script.until(() => script.isSettled, 'all is acknowledged')
   // What comes now is stored by b, and nobody hears so.
-  for (const other of script.world.machines) if (other !== b) script.world.network.cut(b.id, other.id)
+  const others = script.world.machines.filter((machine) => machine !== b)
+  for (const other of others) script.world.network.cut(b.id, other.id)
   work(script, a, 1)
   script.pass(50)
   b.crash(true)
+  for (const other of others) script.world.network.reset(b.id, other.id)
   const before = b.disk.durable().lastIndex
   t.ok(b.disk.loseTail('log', 1) > 0)
   t.ok(b.disk.durable().lastIndex < before)
@@ -145,30 +159,36 @@ t.test('a lost batch of which nobody was told is no loss', async (t) => {
   t.equal(script.world.failures.size, 0)
 })
 
-t.test('H31 who was rightly truncated has lost nothing, though the old leader remembers its acknowledgement', async (t) => {
-  const { script, a, b, c } = scene({ members: 5 })
-  const others = script.followers.filter((machine) => machine !== b && machine !== c)
-  script.until(() => script.isSettled, 'all agree')
-  // Only b gets what a appends now, and says so.
-  for (const other of [c, ...others]) script.world.network.cut(a.id, other.id)
-  for (let count = 0; count < 5; count++) {
-    script.acquire(a, { requestId: script.requestId(), lock: asLockName(`lost ${count}`) })
-    script.pass(5)
-  }
-  const acknowledged = b.disk.durable().lastIndex
-  t.ok(acknowledged > c.disk.durable().lastIndex)
-  a.process?.pauseUntil(script.now + 20_000)
-  b.process?.pauseUntil(script.now + 3000)
-  script.until(() => [c, ...others].some(leads), 'another leads')
-  script.until(() => b.disk.durable().lastIndex < acknowledged || b.disk.durable().hardState.currentTerm > 1, 'b follows it')
-  script.until(() => b.disk.durable().entryAt(acknowledged)?.term !== asTerm(1), 'b is truncated')
-  b.crash(true)
-  script.heal()
-  a.process?.resume()
-  b.start()
-  script.until(() => script.isSettled && b.isUp, 'a and b are back')
-  t.equal(script.world.failures.size, 0)
-})
+t.test(
+  'H31 who was rightly truncated has lost nothing, though the old leader remembers its acknowledgement',
+  async (t) => {
+    const { script, a, b, c } = scene({ members: 5 })
+    const others = script.followers.filter((machine) => machine !== b && machine !== c)
+    script.until(() => script.isSettled, 'all agree')
+    // Only b gets what a appends now, and says so.
+    for (const other of [c, ...others]) script.world.network.cut(a.id, other.id)
+    for (let count = 0; count < 5; count++) {
+      script.acquire(a, { requestId: script.requestId(), lock: asLockName(`lost ${count}`) })
+      script.pass(5)
+    }
+    const acknowledged = b.disk.durable().lastIndex
+    t.ok(acknowledged > c.disk.durable().lastIndex)
+    a.process?.pauseUntil(script.now + 20_000)
+    b.process?.pauseUntil(script.now + 3000)
+    script.until(() => [c, ...others].some(leads), 'another leads')
+    script.until(
+      () => b.disk.durable().lastIndex < acknowledged || b.disk.durable().hardState.currentTerm > 1,
+      'b follows it',
+    )
+    script.until(() => b.disk.durable().entryAt(acknowledged)?.term !== asTerm(1), 'b is truncated')
+    b.crash(true)
+    script.heal()
+    a.process?.resume()
+    b.start()
+    script.until(() => script.isSettled && b.isUp, 'a and b are back')
+    t.equal(script.world.failures.size, 0)
+  },
+)
 
 // ---- lock tables that differ
 
