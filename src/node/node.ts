@@ -36,6 +36,12 @@ import { Witnesses } from './witnesses.ts'
 /** So long a new disk waits for a member that knows it, after one said that it does not. */
 const strangerMs = 500
 
+/**
+ * Runs go up by chance: a disk that has lost the start of a process, and everything since, does not give the same run
+ * again, so that its peers see it (witnesses.ts).
+ */
+const runStepMax = 65_536
+
 export interface NodeSetup {
   readonly self: NodeId
   /** All members, self included. */
@@ -87,7 +93,7 @@ export class HoldfastNode {
     this.#meta = {
       node: setup.self,
       incarnation: meta?.incarnation ?? asIncarnation(parts.host.randomId()),
-      run: asRun((meta?.run ?? 0) + 1),
+      run: asRun((meta?.run ?? 0) + 1 + Math.floor(parts.host.random() * runStepMax)),
       founded: meta?.founded ?? false,
       counted: meta?.counted ?? true,
     }

@@ -132,38 +132,47 @@ export class DiskFaults {
   }
 
   /**
-   * Writes to the log are lost that were confirmed. Where the leader has heard of them, it must see it: the member meets
-   * nobody else before. Where nobody has who could tell, the disk is taken out: that is beyond what can be survived.
+   * Writes to the log are lost that were confirmed. Where the leader was told of them, it must see it, and the node meets
+   * nobody else before. Where they were promised and nobody is left who could tell, the disk is taken out: that is beyond
+   * what can be survived.
    */
   *#loseLogTail(victim: Machine): Task {
-    const { injuries, operator, network, timeline, raftChecks, failures, leader } = this.#world
-    const role = leader?.node?.replica?.core.raft.role
-    if (leader === null || leader === victim || role?.kind !== 'leader') return
-    const { process } = leader
-    const heard = role.progress.get(victim.id)?.matchIndex ?? asIndex(0)
-    const term = leader.node?.replica?.core.raft.currentTerm ?? 0
+    const { injuries, operator, raftChecks, leader, timeline } = this.#world
+    const raft = leader?.node?.replica?.core.raft
+    if (leader === null || leader === victim || raft?.role.kind !== 'leader') return
+    const heard = raft.role.progress.get(victim.id)?.matchIndex ?? asIndex(0)
+    const { currentTerm } = raft
     operator.hold(victim)
     victim.crash(this.#random.chance(0.5))
     const { disk } = victim
-    if (disk.loseTail('log', this.#random.whole(1, 6)) === 0) return operator.release(victim)
-    injuries.hurt(victim, 'lostTail', true)
-    const { hardState, lastIndex } = disk.durable()
-    const isWitnessed = hardState.currentTerm < term ? heard > 0 : hardState.currentTerm === term && lastIndex < heard
-    this.#world.note(`fault: ${victim.id} has lost its tail, ${isWitnessed ? '' : 'not '}witnessed by ${leader.id}`)
+    if (disk.loseTail('log', this.#random.whole(1, 6)) > 0) {
+      injuries.hurt(victim, 'lostTail')
+      const { hardState, lastIndex } = disk.durable()
+      const isWitnessed =
+        hardState.currentTerm < currentTerm ? heard > 0 : hardState.currentTerm === currentTerm && lastIndex < heard
+      if (isWitnessed) yield* this.#meetWitness(victim, leader)
+      else if (raftChecks.promises.hasForgotten(disk.durable())) operator.replaceDisk(victim)
+    }
+    operator.release(victim)
+    yield* sleep(timeline, 0)
+  }
+
+  *#meetWitness(victim: Machine, leader: Machine): Task {
+    const { operator, network, timeline, failures } = this.#world
+    const { process } = leader
+    const { disk } = victim
+    this.#world.note(`fault: ${victim.id} has lost its tail, and ${leader.id} knows`)
     network.confine(victim.id, leader.id)
     victim.start()
     const until = timeline.now + witnessMs
-    const isOver = (): boolean => victim.disk !== disk || failures.has(victim.id) || !victim.isUp
+    const isFound = (): boolean => victim.disk !== disk || failures.has(victim.id)
     let haveMet = false
-    while (timeline.now < until && !isOver()) {
-      yield* sleep(timeline, 50)
+    while (timeline.now < until && !isFound() && leader.isUp && leader.process === process) {
+      yield* sleep(timeline, 10)
       haveMet ||= leader.process === process && victim.node?.peers.isConnected(leader.id) === true
     }
+    assert(isFound() || !haveMet, `S3: ${leader.id} did not see what ${victim.id} has lost`)
+    if (victim.disk === disk) operator.replaceDisk(victim)
     network.confine(victim.id, null)
-    const isTrue = victim.disk === disk && !failures.has(victim.id) && !raftChecks.promises.hasForgotten(disk.durable())
-    assert(isOver() || !haveMet || !isWitnessed, `S3: ${leader.id} did not see what ${victim.id} has lost`)
-    injuries.close(victim, !isTrue)
-    if (!isTrue && victim.disk === disk) operator.replaceDisk(victim)
-    operator.release(victim)
   }
 }

@@ -11,8 +11,6 @@ interface Hurt {
   readonly injury: Injury
   /** Processes started by then: only a later one has seen what is wrong. */
   readonly starts: number
-  /** It is being found out whether it is one at all. */
-  open: boolean
 }
 
 export class Injuries {
@@ -33,16 +31,8 @@ export class Injuries {
     return (machine.node?.replica ?? null) !== null && !this.#hurt.has(machine.id) && size * 2 < this.#machines.length
   }
 
-  hurt(machine: Machine, injury: Injury, open = false): void {
-    this.#hurt.set(machine.id, { machine, injury, starts: machine.starts, open })
-  }
-
-  /** What was open is an injury for certain, or none. */
-  close(machine: Machine, isHurt: boolean): void {
-    const hurt = this.#hurt.get(machine.id)
-    if (hurt === undefined) return
-    if (isHurt) hurt.open = false
-    else this.#hurt.delete(machine.id)
+  hurt(machine: Machine, injury: Injury): void {
+    this.#hurt.set(machine.id, { machine, injury, starts: machine.starts })
   }
 
   of(machine: Machine): Injury | null {
@@ -60,9 +50,9 @@ export class Injuries {
   }
 }
 
-function isWhole({ machine, starts, open }: Hurt): boolean {
+function isWhole({ machine, starts }: Hurt): boolean {
   const replica = machine.isUp ? (machine.node?.replica ?? null) : null
-  if (open || replica === null || machine.starts <= starts) return false
+  if (replica === null || machine.starts <= starts) return false
   const { meta, firstIndex, state, isInstalling } = machine.disk.durable()
   const hasState = firstIndex === 1 || (state.checkpoint !== null && state.checkpoint.index >= firstIndex - 1)
   return meta?.counted === true && replica.core.raft.canServe && hasState && !isInstalling

@@ -256,6 +256,7 @@ export class World {
 
   #report(machine: Machine, { message, details }: Report): void {
     this.happenings.reported(message)
+    if (message.startsWith('a snapshot took')) this.lockChecks.answers.hasJumped = true
     this.note(`${machine.id} ${message} ${details === undefined ? '' : JSON.stringify(details)}`)
   }
 }

@@ -160,7 +160,7 @@ export class RaftChecks {
     for (const { id, node } of this.#machines) {
       const other = node?.replica?.core.raft
       if (other === undefined || other.role.kind !== 'leader' || other.currentTerm <= currentTerm) continue
-      const has = termAt(other.log, commitIndex) === currentTerm
+      const has = commitIndex < other.log.start.index || termAt(other.log, commitIndex) === currentTerm
       assert(
         has,
         `14: ${machine.id} commits entry ${commitIndex} in term ${currentTerm}, ${id} leads ${other.currentTerm} without it`,
