@@ -93,17 +93,14 @@ t.test('nothing names a machine, a registry or a person’s folder', async (t) =
 })
 
 t.test('every history that breaks weaker designs is told by a test', async (t) => {
-  // HISTORIES of the design, by number; those about checkpoints and wiped disks come with them.
-  const later = new Set([19, 24, 28, 30, 31, 36])
+  // HISTORIES of the design, by number.
   const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).map((file) => join('test', file))
   const titles = files.flatMap((file) => {
     if (file.endsWith('.txt')) return read(file).match(/^# .*$/gm) ?? []
     return file.endsWith('.test.ts') ? (read(file).match(/t\.test\(\s*['`].*$/gm) ?? []) : []
   })
   const told = new Set(titles.flatMap((title) => title.match(/\bH\d+\b/g) ?? []))
-  const untold = Array.from({ length: 37 }, (_, position) => position + 1).filter(
-    (number) => !later.has(number) && !told.has(`H${number}`),
-  )
+  const untold = Array.from({ length: 37 }, (_, position) => position + 1).filter((number) => !told.has(`H${number}`))
   t.same(untold, [])
 })
 

@@ -99,7 +99,7 @@ export class DiskFaults {
     if (!victim.disk.flipBit(bit)) return
     injuries.hurt(victim, kind === 'rotLog' ? 'rottenLog' : 'rottenState')
     const { disk } = victim
-    timeline.after(this.#random.exponential(3000), () => {
+    timeline.after(this.#random.exponential(this.#random.pick([20, 3000])), () => {
       if (victim.disk === disk) victim.crash(this.#random.chance(0.5))
     })
   }

@@ -17,6 +17,8 @@ export class Faults {
   #active = true
   /** How many of the next leaders are hit as soon as they lead. */
   #leadersToHit = 0
+  /** How many of the next snapshots are cut off while they are taken in. */
+  #installsToHit = 0
   #lastLeader: Machine | null = null
   readonly #disks: DiskFaults
 
@@ -44,6 +46,16 @@ export class Faults {
       const cutOff = machines.filter((other) => other !== machine && (other !== keeps || this.#random.chance(0.3)))
       this.#cut(cutOff.flatMap((other) => both(machine, other)))
     })
+  }
+
+  /** Between the mark, the records, the flip and the last write of an install there are many places to stop at. */
+  takesSnapshot(machine: Machine): void {
+    if (!this.#active || this.#installsToHit === 0) return
+    this.#installsToHit--
+    const { timeline, scenario } = this.#world
+    const [, writeMs] = scenario.writeMs
+    const isDark = this.#random.chance(0.5)
+    timeline.after(this.#random.between(0, this.#random.pick([1, 2, 5]) * writeMs), () => machine.crash(isDark))
   }
 
   /** Clients go on reading at the leader they know, which may not know yet that there is another (B54, S6). */
@@ -104,6 +116,7 @@ export class Faults {
       case 'transfer':
       case 'clockJump':
       case 'away':
+      case 'hitInstalls':
         return this.#disturbProcess(kind, victim)
       case 'slowDisk':
       case 'slowDisks':
@@ -163,6 +176,9 @@ export class Faults {
         victim.process?.arrive(() => victim.node?.replica?.transfer({ to, done: () => {} }))
         return
       }
+      case 'hitInstalls':
+        this.#installsToHit = random.whole(2, 6)
+        return this.#takeAway(victim)
       case 'away':
         return this.#takeAway(victim)
       default:

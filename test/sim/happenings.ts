@@ -1,5 +1,6 @@
 // How often the rare things happened in a world: a world in which nobody needs a snapshot proves nothing about snapshots.
 // What nodes say of themselves is counted by its words, what reaches disks at the disks.
+import type { Report } from '../../src/node/host.ts'
 import type { LogBatch } from '../../src/storage/log-store.ts'
 
 export const happeningKinds = [
@@ -9,6 +10,7 @@ export const happeningKinds = [
   'snapshots begun',
   'snapshots installed',
   'snapshots cut off',
+  'snapshots over commands without a fate',
   'installs finished at a start',
   'states given up',
   'members replaced',
@@ -39,9 +41,12 @@ export class HappeningCount {
     this.#counts[what]++
   }
 
-  /** A node reports something. */
-  reported(message: string): void {
+  /** A node reports something, while so many of its commands have no fate. */
+  reported({ message, details }: Report, unanswered: number): void {
     for (const [pattern, what] of said) if (pattern.test(message)) this.count(what)
+    const begins = message.startsWith('member of cluster') ? (details?.['applied'] ?? 0) : 0
+    if (begins !== 0) this.count('restarts from a checkpoint')
+    if (message.startsWith('a snapshot took') && unanswered > 0) this.count('snapshots over commands without a fate')
   }
 
   /** A write to a log begins. */

@@ -91,6 +91,7 @@ function live(world: World): void {
     world.operator.ended(machine, failure)
   }
   world.onNewLeader = (machine) => faults.newLeader(machine)
+  world.onSnapshot = (machine) => faults.takesSnapshot(machine)
   faults.start()
   world.run(world.timeline.now + world.scenario.faultsMs)
   faults.stop()

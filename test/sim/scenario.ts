@@ -41,6 +41,7 @@ export const faultKinds = [
   'rotState',
   'loseTail',
   'away',
+  'hitInstalls',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
@@ -58,7 +59,7 @@ export const diskFaultKinds = [
 ] as const satisfies readonly FaultKind[]
 
 /** What goes with them when nothing but disks shall fail. */
-const crashKinds = ['crash', 'crashBetweenEffects', 'crashAll', 'powerLoss', 'stop', 'away'] as const
+const crashKinds = ['crash', 'crashBetweenEffects', 'crashAll', 'powerLoss', 'stop', 'away', 'hitInstalls'] as const
 
 /** How the clients of a world behave; every choice is drawn anew from these. Times in milliseconds. */
 export interface ClientStyle {
@@ -185,7 +186,9 @@ function drawKeeping(random: Random): KeepingOptions {
 /** In half of the worlds none; seldom in others, so that other faults have their time. */
 function drawDiskFaults(random: Random): readonly FaultKind[] {
   if (random.chance(0.5)) return []
-  return ([...diskFaultKinds, 'away'] as const).filter((kind) => kind !== 'slowDisk' && random.chance(0.3))
+  return ([...diskFaultKinds, 'away', 'hitInstalls'] as const).filter(
+    (kind) => kind !== 'slowDisk' && random.chance(0.3),
+  )
 }
 
 /** Few and long, or many as short as a step of cluster time. */
@@ -229,6 +232,7 @@ const drawnApart = new Set<FaultKind>([
   'rotState',
   'loseTail',
   'away',
+  'hitInstalls',
 ])
 
 function drawFaults(random: Random, clocks: Scenario['clocks'], isLong: boolean): readonly FaultKind[] {

@@ -59,6 +59,8 @@ export class World {
   /** Told of every process that ends, and of every machine that has come to lead. */
   onProcessEnd: (machine: Machine) => void = () => {}
   onNewLeader: (machine: Machine) => void = () => {}
+  /** Told when a machine begins to take a snapshot in, and when its lock table is that of the snapshot. */
+  onSnapshot: (machine: Machine) => void = () => {}
   /** Told of every entry when the first member has applied it. */
   onEntry: (entry: Entry) => void = () => {}
   #termLed = 0
@@ -254,9 +256,11 @@ export class World {
     this.note(`${machine.id} ends${failure === null ? '' : `: ${failure.code}, ${failure.message}`}`)
   }
 
-  #report(machine: Machine, { message, details }: Report): void {
-    this.happenings.reported(message)
+  #report(machine: Machine, report: Report): void {
+    const { message, details } = report
+    this.happenings.reported(report, machine.node?.replica?.unanswered ?? 0)
     if (message.startsWith('a snapshot took')) this.lockChecks.answers.hasJumped = true
+    if (/^(taking a snapshot|a snapshot took)/.test(message)) this.onSnapshot(machine)
     this.note(`${machine.id} ${message} ${details === undefined ? '' : JSON.stringify(details)}`)
   }
 }

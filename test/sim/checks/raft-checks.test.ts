@@ -2,7 +2,7 @@
 // its disk, or by putting words into its mouth. The same cluster undoctored is the innocent case.
 import t from 'tap'
 import { assert } from '../../../src/assert.ts'
-import { asIndex, asIo, asTerm } from '../../../src/ids.ts'
+import { asIncarnation, asIndex, asIo, asTerm } from '../../../src/ids.ts'
 import type { Incarnation, NodeId } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
 import type { Message } from '../../../src/raft/message.ts'
@@ -69,8 +69,12 @@ function nameOf({ disk }: Machine): Incarnation | null {
   return disk.durable().meta?.incarnation ?? null
 }
 
-function says(from: Machine, to: NodeId, checks: RaftChecks, message: Message): () => void {
-  return () => checks.sent(from, to, { as: nameOf(from), message })
+function says(from: Machine, to: NodeId, checks: RaftChecks, message: Message, as = nameOf(from)): () => void {
+  return () => checks.sent(from, to, { as, message })
+}
+
+function freshDisk(): MemoryDisk {
+  return new MemoryDisk({ schedule: () => {}, random: () => 0 })
 }
 
 t.test('a settled cluster is right, and its log is handed on once and in order', async (t) => {
@@ -126,7 +130,7 @@ t.test('5 an entry that is applied but not there is seen', async (t) => {
   const { script, a } = scene()
   const raft = raftOf(a)
   const fresh = new RaftChecks(script.world.machines, () => {})
-  a.disk = new MemoryDisk({ schedule: () => {}, random: () => 0 })
+  a.disk = freshDisk()
   raft.log.window.splice(0)
   raft.log.windowBytes = 0
   t.throws(() => fresh.turned(a), /^5: n\d applied entry 1, which it does not have/)
@@ -149,6 +153,28 @@ t.test('6 an entry that is committed on the disk of a minority is seen', async (
   raft.commitIndex = raft.log.lastIndex
   if (raft.role.kind === 'leader') raft.role.uncommittedBytes = 0
   t.throws(() => checks.turned(a), /^6: entry \d+ is committed on 0 disks/)
+})
+
+t.test('H28, 6 an acknowledgement counts only as that of the disk in force, and only while it counts', async (t) => {
+  const { script, checks, a, b, c } = scene()
+  for (const other of [b, c]) script.world.network.cut(other.id, a.id)
+  const raft = proposeAlone(a)
+  script.pass(100)
+  checks.turned(a)
+  const message: Message = { kind: 'appendAccepted', term: raft.currentTerm, round: 1, matchIndex: raft.log.lastIndex }
+  t.throws(says(b, a.id, checks, message, asIncarnation('another')), /^H28: n\d speaks as another/)
+  const { meta } = b.disk.durable()
+  assert(meta !== null, 'it has a name')
+  Object.assign(meta, { counted: false })
+  t.throws(says(b, a.id, checks, message), /^H28: n\d speaks as \S+, its disk is \S+, counted: false/)
+  const vote: Message = { kind: 'requestVoteResponse', term: raft.currentTerm, granted: true }
+  t.throws(says(b, a.id, checks, vote, null), /^H28: n\d votes in term \d+, but does not count/)
+  checks.sent(b, a.id, { as: null, message })
+  t.equal(b.disk.durable().lastIndex, raft.log.lastIndex, 'it has it all the same')
+  c.disk = freshDisk()
+  raft.commitIndex = raft.log.lastIndex
+  if (raft.role.kind === 'leader') raft.role.uncommittedBytes = 0
+  t.throws(() => checks.turned(a), /^6: entry \d+ is committed on 1 disks/)
 })
 
 t.test('7 another entry in the place of a committed one is seen', async (t) => {
@@ -255,7 +281,7 @@ t.test('14 a commit of an older leader that a later one lacks is seen', async (t
 
 t.test('17 a durable entry that is not on the disk is seen', async (t) => {
   const { checks, b } = scene()
-  b.disk = new MemoryDisk({ schedule: () => {}, random: () => 0 })
+  b.disk = freshDisk()
   t.throws(() => checks.turned(b), /^17: n\d lost entry \d+/)
 })
 
