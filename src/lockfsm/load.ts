@@ -19,7 +19,7 @@ import type {
 } from './records.ts'
 import { enterSession, sessionIdOf } from './sessions.ts'
 import { createState, requestsOf } from './state.ts'
-import type { Limits, Lock, LockState, Request } from './state.ts'
+import type { Limits, Lock, LockState, Request, Session } from './state.ts'
 
 /** A state that is being loaded; nothing may be done with it before it is finished. */
 export interface Loading {
@@ -65,10 +65,12 @@ export function loadRecord(loading: Loading, record: StateRecord, digested: numb
     case 'session':
       loadSession(state, record, digested)
       return
-    case 'request':
-      if (record.session !== null && !state.sessions.has(record.session)) loading.early.push({ record, digested })
-      else loadRequest(loading, record, digested)
+    case 'request': {
+      const session = sessionOf(state, record)
+      if (session === undefined) loading.early.push({ record, digested })
+      else loadRequest(loading, record, { session, digested })
       return
+    }
     case 'rememberedRequest':
     case 'rememberedOpening':
     case 'releasedToken':
@@ -88,7 +90,9 @@ export function* finishLoading(loading: Loading): Generator<undefined, LockState
   assert(loading.hasCounters, 'the counters are among the records of a state')
   beginAnew(state)
   for (const [index, { record, digested }] of early.entries()) {
-    loadRequest(loading, record, digested)
+    const session = sessionOf(state, record)
+    assert(session !== undefined, 'the session of a request is among the records')
+    loadRequest(loading, record, { session, digested })
     if (index % recordsPerStep === 0) yield
   }
   for (const { queue } of disordered) {
@@ -136,9 +140,16 @@ function loadSession(state: LockState, record: SessionRecord, digested: number):
   })
 }
 
-function loadRequest({ state, disordered }: Loading, record: RequestRecord, digested: number): void {
-  const session = record.session === null ? null : state.sessions.get(record.session)
-  assert(session !== undefined, 'the session of a request is among the records')
+/** Null for a request without one; undefined as long as it has not come. */
+function sessionOf(state: LockState, { session }: RequestRecord): Session | null | undefined {
+  return session === null ? null : state.sessions.get(session)
+}
+
+function loadRequest(
+  { state, disordered }: Loading,
+  record: RequestRecord,
+  { session, digested }: { session: Session | null; digested: number },
+): void {
   const request: Request = {
     kind: 'request',
     id: record.requestId,
