@@ -8,7 +8,15 @@ import { eager, scene, work } from '../histories/scene.ts'
 import type { Machine } from '../machine.ts'
 import { KeepingChecks } from './keeping-checks.ts'
 
-const nothing = { meta: null, hardState: null, truncateFrom: null, entries: [], trimTo: null, installed: null, peers: null }
+const nothing = {
+  meta: null,
+  hardState: null,
+  truncateFrom: null,
+  entries: [],
+  trimTo: null,
+  installed: null,
+  peers: null,
+}
 
 function settled(): { checks: KeepingChecks; b: Machine; covered: Index; lastIndex: Index } {
   const { script, a, b } = scene({ keeping: eager })
@@ -22,7 +30,8 @@ function settled(): { checks: KeepingChecks; b: Machine; covered: Index; lastInd
     committedAt: (index) => raftChecks.committedAt(index),
     isTampered: () => false,
   })
-  for (const entry of script.entries) if (entry.index === state.checkpoint.index) checks.applied(entry, lockChecks.state)
+  for (const entry of script.entries)
+    if (entry.index === state.checkpoint.index) checks.applied(entry, lockChecks.state)
   return { checks, b, covered: state.checkpoint.index, lastIndex }
 }
 
@@ -53,7 +62,8 @@ t.test('H30 a state ahead of its log is seen', async (t) => {
   const { checks, b } = settled()
   b.crash(false)
   const ahead = b.disk.durable().state.checkpoint
-  while (b.disk.durable().lastIndex >= (ahead?.index ?? 0)) assert(b.disk.loseTail('log', 1) > 0, 'there is more to lose')
+  while (b.disk.durable().lastIndex >= (ahead?.index ?? 0))
+    assert(b.disk.loseTail('log', 1) > 0, 'there is more to lose')
   t.throws(() => checks.stored(b), /^H30: the state of n\d is that of \d+, its log ends at \d+/)
 })
 
