@@ -15,6 +15,9 @@ usage: ./cluster.sh VERB
   kill N     ends node N at once (SIGKILL)
   logs [N]   the end of the log of node N, or of all
   wipe       stops all nodes and deletes their data
+  replace N  tells the cluster that node N comes with an empty folder because its disk is lost, and starts it
+  backup FILE         writes everything committed to a new file, while the nodes go on
+  restore FILE [3|5]  starts a new cluster from such a file where there is no data yet
 environment: HOLDFAST_HTTP_BASE (7100), HOLDFAST_PEER_BASE (7200), HOLDFAST_FOLDER (.holdfast beside this script), and the
 variables of a node (see --help of build/src/main.js) that this script does not set
 TEXT
@@ -243,6 +246,48 @@ wipe() {
   say "no cluster in $folder any more"
 }
 
+# A node with an empty folder says which disk it is when it is refused; then the others are told, and it starts again.
+replace() {
+  local n=$1 other urls=() line deadline=$((SECONDS + 60))
+  (with_node "$n" start_node) >/dev/null 2>&1 || true
+  while is_running "$n"; do
+    [[ $(ask "$((http_base + n))" /readyz) != 200 ]] || { say "n$n is a member and serves: there is nothing to replace"; return; }
+    ((SECONDS < deadline)) || fail "n$n is neither refused nor ready; see ./cluster.sh logs $n"
+    sleep 0.1
+  done
+  line=$(tail -n 1 "$folder/n$n.log" 2>/dev/null || true)
+  [[ $line =~ ^holdfast:\ stranger:.*\"incarnation\":\"([0-9a-f]{32})\" ]] || {
+    say "$line" >&2
+    fail "n$n was not refused for its empty folder; only such a node can be replaced"
+  }
+  for ((other = 1; other <= size; other++)); do ((other == n)) || urls+=("$(url "$other")"); done
+  node "$root/scripts/cluster-replace.mjs" "n$n" "${BASH_REMATCH[1]}" "${urls[@]}"
+  with_node "$n" start_node
+  wait_ready "$n"
+  say "n$n answers at $(url "$n")"
+}
+
+backup() {
+  local file=${1:-} n urls=()
+  [[ -n $file ]] || fail 'into which file?'
+  [[ ! -e $file ]] || fail "$file exists"
+  node_number 1 >/dev/null
+  for ((n = 1; n <= size; n++)); do urls+=("$(url "$n")"); done
+  node "$root/scripts/cluster-backup.mjs" "$file" "${urls[@]}"
+}
+
+# Nodes that have data are no new cluster: they would refuse the file, or go on without it.
+restore() {
+  local file=${1:-} n
+  [[ -f $file ]] || fail "which file? ${file:-none} is none"
+  for n in 1 2 3 4 5; do
+    [[ -z $(ls -A "$folder/n$n" 2>/dev/null) ]] || fail "there is data in $folder/n$n; ./cluster.sh wipe deletes it"
+  done
+  HOLDFAST_RESTORE=$(spelled "$file")
+  export HOLDFAST_RESTORE
+  up "${2:-}"
+}
+
 # The number of a node that exists.
 node_number() {
   ((size > 0)) || fail "no cluster in $folder; ./cluster.sh up starts one"
@@ -265,8 +310,15 @@ case $verb in
     n=$(node_number "${2:-}")
     with_node "$n" "${verb}_node"
     ;;
+  replace)
+    n=$(node_number "${2:-}")
+    build
+    replace "$n"
+    ;;
   logs) logs "${2:+$(node_number "$2")}" ;;
   wipe) wipe ;;
+  backup) backup "${2:-}" ;;
+  restore) restore "${2:-}" "${3:-}" ;;
   help | --help | -h) usage ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -10,11 +10,20 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Connection } from './connection.ts'
 import type { Address } from './connection.ts'
+import { metricIn } from './observed.ts'
 
 export interface Node {
   readonly id: string
   readonly http: Address
+  readonly folder: string
   process: ChildProcess
+}
+
+export interface Setup {
+  /** Of all nodes, beyond what every node needs. */
+  readonly flags: readonly string[]
+  /** The probe is loaded into the nodes (pause-probe.ts). */
+  readonly isProbed: boolean
 }
 
 /** Cumulative since the start of the processes, summed over the nodes. */
@@ -25,7 +34,9 @@ export interface Costs {
   readonly commands: number
 }
 
-const startTimeoutMs = 30_000
+const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
+const probe = new URL('pause-probe.js', import.meta.url).href
+const startTimeoutMs = 120_000
 
 export class BenchCluster {
   readonly nodes: readonly Node[]
@@ -38,19 +49,23 @@ export class BenchCluster {
     this.#arguments = arguments_
   }
 
-  static async start(size: number): Promise<BenchCluster> {
+  static async start(size: number, setup: Partial<Setup> = {}): Promise<BenchCluster> {
+    const { flags, isProbed } = { flags: [], isProbed: false, ...setup }
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
     const ids = Array.from({ length: size }, (_, number) => `n${number + 1}`)
     const ports = await freePorts(2 * size)
     const members = ids.map((id, number) => `${id}=127.0.0.1:${ports[number]}`).join(',')
     const httpPort = (id: string) => ports[size + ids.indexOf(id)] ?? 0
     const arguments_ = (id: string) => [
+      ...(isProbed ? ['--expose-gc', '--import', probe] : []),
+      main,
       ...['--id', id, '--members', members, '--http', `127.0.0.1:${httpPort(id)}`],
-      ...['--data', join(folder, id), '--log-level', 'error'],
+      ...['--data', join(folder, id), '--log-level', 'error', ...flags],
     ]
     const nodes = ids.map((id) => ({
       id,
       http: { host: '127.0.0.1', port: httpPort(id) },
+      folder: join(folder, id),
       process: startProcess(arguments_(id)),
     }))
     const cluster = new BenchCluster(nodes, folder, arguments_)
@@ -61,6 +76,28 @@ export class BenchCluster {
   /** Starts a node again that was killed. */
   restart(node: Node): void {
     node.process = startProcess(this.#arguments(node.id))
+  }
+
+  /** A node that was ended comes back with an empty disk, refused as a stranger until the others are told (README). */
+  async replaceDisk(node: Node): Promise<void> {
+    rmSync(node.folder, { recursive: true, force: true })
+    const incarnation = await incarnationOfStranger(this.#arguments(node.id))
+    const others = this.nodes.filter((other) => other !== node)
+    for (let trial = 0; ; trial++) {
+      const connection = new Connection((await this.leader()).http)
+      const answer = await connection.post(`/v1/cluster/members/${node.id}/replace`, JSON.stringify({ incarnation }))
+      connection.close()
+      if (answer.status === 200) return
+      if (trial === 10 || others.length === 0) throw new Error(`replace: ${answer.status} ${answer.body}`)
+      await pause(200)
+    }
+  }
+
+  /** Ends a node and waits until it is gone. */
+  async end(node: Node, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const gone = exited(node.process)
+    node.process.kill(signal)
+    await gone
   }
 
   async ready(node: Node): Promise<void> {
@@ -96,19 +133,32 @@ export class BenchCluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { process } of this.nodes) {
-      if (process.exitCode !== null || process.signalCode !== null) continue
-      const gone = new Promise((resolve) => process.once('exit', resolve))
-      process.kill('SIGKILL')
-      await gone
-    }
+    for (const node of this.nodes) await this.end(node, 'SIGKILL')
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
 
+/** Starts a node that will be refused, and reads which disk it has from its last line. */
+async function incarnationOfStranger(arguments_: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, arguments_, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const timer = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs)
+  let said = ''
+  child.stderr.on('data', (text: Buffer) => {
+    said += text.toString()
+  })
+  await new Promise((resolve) => child.once('close', resolve))
+  clearTimeout(timer)
+  const incarnation = /"incarnation":"([0-9a-f]{32})"/.exec(said)?.[1]
+  if (incarnation === undefined) throw new Error(`a node with an empty disk was not refused: ${said}`)
+  return incarnation
+}
+
+async function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve))
+}
+
 function startProcess(arguments_: readonly string[]): ChildProcess {
-  const main = fileURLToPath(new URL('../src/main.js', import.meta.url))
-  const child = spawn(process.execPath, [main, ...arguments_], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(process.execPath, arguments_, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   // Also when the benchmark itself fails: a cluster left behind would disturb every later run.
   process.once('exit', () => child.kill('SIGKILL'))
   return child
@@ -154,7 +204,7 @@ async function costsOf({ http, process }: Node): Promise<Costs> {
   const connection = new Connection(http)
   const { body } = await connection.get('/metrics')
   connection.close()
-  const metric = (name: string) => Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(body)?.[1] ?? 0)
+  const metric = (name: string) => metricIn(body, name) || 0
   return {
     cpuSeconds: cpuSecondsOf(process.pid),
     logWrites: metric('holdfast_log_writes_total'),

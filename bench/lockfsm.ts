@@ -5,8 +5,9 @@
 // greater numbers in boxes of their own.
 import { apply } from '../src/lockfsm/apply.ts'
 import type { Command, NumberedCommand } from '../src/lockfsm/command.ts'
+import { changedCount, cutChanges } from '../src/lockfsm/cut.ts'
 import type { Outcome } from '../src/lockfsm/outcome.ts'
-import { fromRecords } from '../src/lockfsm/records.ts'
+import { fromRecords } from '../src/lockfsm/load.ts'
 import { defaultLimits } from '../src/lockfsm/state.ts'
 import type { LockState } from '../src/lockfsm/state.ts'
 import {
@@ -24,6 +25,8 @@ import type { LockName, SessionId, Token } from '../src/ids.ts'
 const startTime = 3_000_000_000
 const startNumber = 5_000_000_000
 const commandsPerEntry = 32
+/** A checkpoint is made when so much has changed. */
+const changedMax = 20_000
 const day = 86_400_000
 
 /** A table and the one node that sends it commands, packed into entries as a leader would. */
@@ -46,17 +49,25 @@ class World {
   }
 
   entry(commands: readonly Command[]): readonly Outcome[] {
+    if (changedCount(this.state) > changedMax) this.cut()
     return apply(this.state, { time: asClusterTime(this.time), commands: this.numbered(commands) })
   }
 
   /** Applies one entry and returns the microseconds that each command took. */
   timed(commands: readonly Command[], onOutcome: (outcome: Outcome) => void): number {
+    if (changedCount(this.state) > changedMax) this.cut()
     const entry = { time: asClusterTime(this.time), commands: this.numbered(commands) }
     const before = performance.now()
     const outcomes = apply(this.state, entry)
     const spent = performance.now() - before
     outcomes.forEach(onOutcome)
     return (spent * 1000) / commands.length
+  }
+
+  /** What has changed is read out, as a checkpoint does it. */
+  cut(): void {
+    const cut = cutChanges(this.state)
+    while (cut.take(1_000).length > 0);
   }
 
   private numbered(commands: readonly Command[]): readonly NumberedCommand[] {
@@ -234,6 +245,7 @@ function bytesPer(what: string, count: number, fill: (world: World, count: numbe
   const world = new World()
   const empty = heapBytes()
   const before = fill(world, count) ?? empty
+  world.cut()
   print(what, `${Math.round((heapBytes() - before) / count)} bytes`)
   // Read afterwards, so that the state is not collected before it was measured.
   if (world.state.time < startTime) throw new Error('time never runs backwards')

@@ -2,11 +2,13 @@
 // --seconds N (of each load), --only SUBSTRING (of a load's name), --json FILE (.bench.json), --compare FILE
 // (an earlier JSON).
 // `npm run bench -- failover [--trials N]`: outages after SIGKILL and SIGSTOP of the leader.
+// `npm run bench -- million [--locks N] [--sessions N] [--minutes N]`: a million held locks; --only held, cost or endless.
 import { parseArgs } from 'node:util'
 import { measureBare } from './bare.ts'
 import { BenchCluster } from './cluster.ts'
 import { measureContended } from './contended.ts'
 import { measureFailover } from './failover.ts'
+import { measureMillion } from './million.ts'
 import { measurePairs } from './pairs.ts'
 import { Gathering, print, readReport, writeReport } from './report.ts'
 
@@ -15,6 +17,9 @@ const { values: options, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
+    locks: { type: 'string', default: '1000000' },
+    sessions: { type: 'string', default: '10000' },
+    minutes: { type: 'string', default: '10' },
     trials: { type: 'string', default: '10' },
     only: { type: 'string', default: '' },
     json: { type: 'string', default: '.bench.json' },
@@ -26,6 +31,7 @@ const gathering = new Gathering()
 const isWanted = (load: string) => load.includes(options.only)
 
 if (positionals[0] === 'failover') await runFailover(Number(options.trials))
+else if (positionals[0] === 'million') await runMillion()
 else for (let round = 0; round < Number(options.rounds); round++) await runRound(Number(options.seconds))
 
 const report = gathering.report(new Date())
@@ -77,6 +83,13 @@ async function runRound(seconds: number): Promise<void> {
       'release sent to next answered, p99': [result.p99Ms, 'ms'],
     })
   }
+}
+
+async function runMillion(): Promise<void> {
+  const { locks, sessions, minutes, rounds, seconds } = options
+  const counts = { locks: Number(locks), sessions: Number(sessions), minutes: Number(minutes) }
+  const loads = { rounds: Number(rounds), loadSeconds: Number(seconds) }
+  await measureMillion({ ...counts, ...loads, isWanted }, gathering)
 }
 
 async function runFailover(trials: number): Promise<void> {

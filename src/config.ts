@@ -22,7 +22,21 @@ export interface Config {
   readonly heartbeatMs: number
   readonly electionTimeoutMinMs: number
   readonly electionTimeoutMaxMs: number
+  /** Free disk space below which new work is refused; 0: never. */
+  readonly diskLowBytes: number
+  /** Found the cluster from this backup. */
+  readonly restore: string | null
+  readonly keeping: KeepingSizes
   readonly logLevel: LogLevel
+}
+
+/** When checkpoints are made, and how much of the log is kept behind them. */
+export interface KeepingSizes {
+  readonly entries: number
+  readonly records: number
+  readonly logBytes: number
+  readonly tailBytes: number
+  readonly heldBytesMax: number
 }
 
 export type LogLevel = (typeof logLevels)[number]
@@ -77,6 +91,48 @@ export const options: readonly Option[] = [
     meaning: '.. to here',
     byDefault: 'twice the minimum',
   },
+  {
+    flag: 'disk-low-bytes',
+    variable: 'HOLDFAST_DISK_LOW_BYTES',
+    meaning: 'new work is refused while less disk space is free; 0: never',
+    byDefault: '268435456 (256 MiB)',
+  },
+  {
+    flag: 'checkpoint-entries',
+    variable: 'HOLDFAST_CHECKPOINT_ENTRIES',
+    meaning: 'a checkpoint is due when so many entries were applied since the last ..',
+    byDefault: '10000',
+  },
+  {
+    flag: 'checkpoint-records',
+    variable: 'HOLDFAST_CHECKPOINT_RECORDS',
+    meaning: '.. or so many records have changed ..',
+    byDefault: '20000',
+  },
+  {
+    flag: 'checkpoint-log-bytes',
+    variable: 'HOLDFAST_CHECKPOINT_LOG_BYTES',
+    meaning: '.. or the log has grown by so much',
+    byDefault: '8388608 (8 MiB)',
+  },
+  {
+    flag: 'log-tail-bytes',
+    variable: 'HOLDFAST_LOG_TAIL_BYTES',
+    meaning: 'log kept behind a checkpoint, for members that were away',
+    byDefault: '8388608 (8 MiB)',
+  },
+  {
+    flag: 'log-held-bytes',
+    variable: 'HOLDFAST_LOG_HELD_BYTES',
+    meaning: 'log kept at most while a snapshot or a backup is being sent',
+    byDefault: '1073741824 (1 GiB)',
+  },
+  {
+    flag: 'restore',
+    variable: 'HOLDFAST_RESTORE',
+    meaning: 'found the cluster from this backup; the same file on every node',
+    byDefault: 'none',
+  },
   { flag: 'log-level', variable: 'HOLDFAST_LOG_LEVEL', meaning: logLevels.join(', '), byDefault: 'info' },
 ]
 
@@ -89,6 +145,8 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
     if (value === undefined || value === '') throw new ConfigError(`--${flag} (or ${option?.variable}) is missing`)
     return value
   }
+  const count = (flag: string, byDefault: number): number =>
+    parseCount(flag, text(flag, String(byDefault)), 1, 1024 ** 5)
   const members = parseMembers(text('members'))
   const id = asNodeId(text('id'))
   const own = members.get(id)
@@ -113,6 +171,15 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
       electionTimeoutMinMs + 1,
       120_000,
     ),
+    diskLowBytes: parseCount('disk-low-bytes', text('disk-low-bytes', String(256 * 1024 ** 2)), 0, 1024 ** 5),
+    restore: flags['restore'] ?? (environment['HOLDFAST_RESTORE'] || null),
+    keeping: {
+      entries: count('checkpoint-entries', 10_000),
+      records: count('checkpoint-records', 20_000),
+      logBytes: count('checkpoint-log-bytes', 8 * 1024 ** 2),
+      tailBytes: count('log-tail-bytes', 8 * 1024 ** 2),
+      heldBytesMax: count('log-held-bytes', 1024 ** 3),
+    },
     logLevel: parseLevel(text('log-level', 'info')),
   }
 }

@@ -8,6 +8,8 @@ export type Ending =
   | 'config'
   | 'locked'
   | 'newer_format'
+  | 'older_format'
+  | 'backup_damaged'
   | 'address_in_use'
   | 'cannot_start'
   | 'stop_cut_short'
@@ -19,9 +21,15 @@ export const exitCodes: Readonly<Record<Ending, { readonly code: number; readonl
   address_in_use: { code: 4, meaning: 'somebody else listens at an address of this node' },
   cannot_start: { code: 5, meaning: 'the system refused something at the start: a permission, space, an address' },
   newer_format: { code: 6, meaning: 'the data was written by a later version' },
+  older_format: {
+    code: 7,
+    meaning: 'the data was written by an earlier version, in a format that this one does not read',
+  },
+  backup_damaged: { code: 8, meaning: 'the backup given with --restore cannot be restored' },
   damaged: { code: 10, meaning: 'the data contradicts itself: the node must not vote with it' },
   stranger: { code: 11, meaning: 'the cluster was founded with another disk of this node' },
   old_run: { code: 12, meaning: 'another process uses a copy of this data, or the data is an old copy' },
+  diverged: { code: 15, meaning: 'the state of this node differs from that of the others' },
   write_failed: { code: 13, meaning: 'the disk did not take a write' },
   stop_cut_short: { code: 14, meaning: 'an orderly stop took too long, or was cut short by a second signal' },
 }

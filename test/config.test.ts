@@ -14,6 +14,8 @@ t.test('an id and the members are all that is needed', (t) => {
     heartbeatMs: 75,
     electionTimeoutMinMs: 500,
     electionTimeoutMaxMs: 1000,
+    diskLowBytes: 268_435_456,
+    restore: null,
     logLevel: 'info',
   })
   t.same([...config.members.keys()], ['n1', 'n2', 'n3'])

@@ -2,8 +2,9 @@
 // payload of an entry (one behind the other), to every disk. Layout: [node, run, number, tag, fields of the kind ..].
 // Tags are part of the format on disk: they are never given a new meaning.
 import { unreachable } from '../assert.ts'
-import { asClusterTime, asLockName, asNodeId, asRequestId, asRun, asSessionId, asToken } from '../ids.ts'
+import { asClusterTime, asLockName, asRequestId, asRun, asSessionId, asToken } from '../ids.ts'
 import type { Acquire, Command, NumberedCommand, Origin } from '../lockfsm/command.ts'
+import { takeNodeId } from './identities.ts'
 import { FormatError, pack, unpack, unpackSequence } from './packr.ts'
 import type { Reader } from './packr.ts'
 
@@ -89,7 +90,7 @@ function fieldsOf(command: Command): readonly unknown[] {
 }
 
 function takeCommand(reader: Reader): NumberedCommand {
-  const origin: Origin = { node: asNodeId(reader.text(32)), run: asRun(reader.count()), number: reader.count() }
+  const origin: Origin = { node: takeNodeId(reader), run: asRun(reader.count()), number: reader.count() }
   const command = takeBody(reader.count(), reader)
   reader.end()
   return { origin, command }
@@ -102,7 +103,7 @@ function takeBody(tag: number, reader: Reader): Command {
     case tags.nodeLost:
       return {
         kind: 'nodeLost',
-        node: asNodeId(reader.text(32)),
+        node: takeNodeId(reader),
         run: asRun(reader.count()),
         number: reader.count(),
       }

@@ -1,42 +1,35 @@
-// What nodes send each other over a link: the handshake, then frames of one of these kinds. The version is in the
-// handshake only: nodes of different versions do not get past it.
-import { asClusterId, asIncarnation, asNodeId, asRun } from '../ids.ts'
-import type { ClusterId, Incarnation, NodeId, Run } from '../ids.ts'
+// What nodes send each other over a link: the handshake, then frames of one of these kinds.
+import { asDigest, asIndex } from '../ids.ts'
+import type { ClusterId, Digest, Incarnation, Index, NodeId } from '../ids.ts'
 import { unreachable } from '../assert.ts'
 import type { Message } from '../raft/message.ts'
+import { takeClusterId, takeIncarnation, takeNodeId } from './identities.ts'
+import { introductionRow, takeIntroduction } from './introduction.ts'
+import type { Introduction } from './introduction.ts'
 import { messageRow, takeMessage } from './message.ts'
 import { FormatError, pack, unpack } from './packr.ts'
 import type { Reader } from './packr.ts'
+import { snapshotFields, takeSnapshotFrame } from './snapshot-frame.ts'
+import type { SnapshotFrame } from './snapshot-frame.ts'
 
-export const protocolVersion = 1
-
-export type Frame = Hello | Welcome | Rejected | FoundingNews | RaftFrame | Forward | ForwardRefused | TransferRequest
+export type Frame =
+  | Hello
+  | Welcome
+  | Rejected
+  | FoundingNews
+  | RaftFrame
+  | Forward
+  | ForwardRefused
+  | TransferRequest
+  | ReplaceRequest
+  | ReplaceRefused
+  | DigestNews
+  | SnapshotFrame
 
 /** All that goes over a link: what nodes say to each other, and what its two ends need to know of each other. */
 export type LinkFrame = Frame | Keepalive
 
-/** What a node says of itself: first frame of whoever dialled, and the answer to it. */
-export interface Introduction {
-  readonly version: number
-  readonly node: NodeId
-  readonly incarnation: Incarnation
-  readonly run: Run
-  readonly httpUrl: string
-  readonly founding: FoundingView
-}
-
-/** How far a node has come with the founding of the cluster (DESIGN 6, Identity). */
-export interface FoundingView {
-  /** The members it was configured with, ascending, joined by commas. */
-  readonly members: string
-  /** The limits it was configured with; those of the first member become the cluster's. */
-  readonly limits: Readonly<Record<string, number>>
-  /** The founding record it has stored; null before. */
-  readonly clusterId: ClusterId | null
-  /** Whether it knows that every member has stored it. */
-  readonly founded: boolean
-}
-
+/** First frame of whoever dialled. */
 export interface Hello {
   readonly kind: 'hello'
   /** Whom the dialler takes the other end for. */
@@ -44,6 +37,7 @@ export interface Hello {
   readonly from: Introduction
 }
 
+/** The answer to it. */
 export interface Welcome {
   readonly kind: 'welcome'
   readonly from: Introduction
@@ -60,9 +54,12 @@ export type RejectReason =
   | 'wrong_address'
   | 'not_a_member'
   | 'other_members'
+  | 'other_backup'
   | 'foreign_cluster'
   | 'stranger'
   | 'old_run'
+  | 'replaced'
+  | 'lost_data'
 
 export interface FoundingNews {
   readonly kind: 'foundingNews'
@@ -72,6 +69,8 @@ export interface FoundingNews {
 
 export interface RaftFrame {
   readonly kind: 'raft'
+  /** As whom the sender speaks: null while it does not count. */
+  readonly as: Incarnation | null
   readonly message: Message
 }
 
@@ -91,12 +90,37 @@ export interface ForwardRefused {
   readonly numbers: readonly number[]
 }
 
-export type ForwardRefusal = 'notLeader' | 'overloaded'
+export type ForwardRefusal = (typeof forwardRefusals)[number]
+/** Their places are what is sent. `diskLow`: the leader is short of disk space and takes no new work. */
+const forwardRefusals = ['notLeader', 'overloaded', 'diskLow'] as const
 
 /** Asks the leader to hand leadership over; null: to whom it likes. */
 export interface TransferRequest {
   readonly kind: 'transferRequest'
   readonly to: NodeId | null
+}
+
+/** Asks the leader to have the member be who has this disk from now on. Seen to be done in the log. */
+export interface ReplaceRequest {
+  readonly kind: 'replaceRequest'
+  readonly member: NodeId
+  readonly incarnation: Incarnation
+}
+
+export interface ReplaceRefused {
+  readonly kind: 'replaceRefused'
+  readonly member: NodeId
+  readonly incarnation: Incarnation
+  readonly reason: ReplaceRefusal
+}
+
+export type ReplaceRefusal = 'notLeader' | 'transferring' | 'unknownMember' | 'takingOver' | 'underWay' | 'inForce'
+
+/** The digest of the sender's checkpoint at that index (S7). */
+export interface DigestNews {
+  readonly kind: 'digest'
+  readonly index: Index
+  readonly digest: Digest
 }
 
 /** Somebody is there, at whichever end of the link; nobody behind the link hears of it. */
@@ -114,16 +138,36 @@ const tags = {
   forwardRefused: 7,
   transferRequest: 8,
   keepalive: 9,
+  replaceRequest: 10,
+  replaceRefused: 11,
+  digest: 12,
+  snapshotOffer: 13,
+  snapshotChunk: 14,
+  snapshotEnd: 15,
+  snapshotReply: 16,
+  snapshotWanted: 17,
 } as const
+
+const refusals: readonly ReplaceRefusal[] = [
+  'notLeader',
+  'transferring',
+  'unknownMember',
+  'takingOver',
+  'underWay',
+  'inForce',
+]
 
 const listMax = 1_000_000
 const rejectReasons: readonly RejectReason[] = [
   'wrong_address',
   'not_a_member',
   'other_members',
+  'other_backup',
   'foreign_cluster',
   'stranger',
   'old_run',
+  'replaced',
+  'lost_data',
 ]
 
 export function encodeFrame(frame: LinkFrame): Uint8Array {
@@ -149,15 +193,27 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
     case 'foundingNews':
       return [frame.clusterId, frame.founded]
     case 'raft':
-      return [messageRow(frame.message)]
+      return [frame.as, messageRow(frame.message)]
     case 'forward':
       return [frame.sending, frame.commands]
     case 'forwardRefused':
-      return [frame.sending, frame.reason === 'overloaded', frame.numbers]
+      return [frame.sending, forwardRefusals.indexOf(frame.reason), frame.numbers]
     case 'transferRequest':
       return [frame.to]
     case 'keepalive':
       return []
+    case 'replaceRequest':
+      return [frame.member, frame.incarnation]
+    case 'replaceRefused':
+      return [frame.member, frame.incarnation, refusals.indexOf(frame.reason)]
+    case 'digest':
+      return [frame.index, frame.digest]
+    case 'snapshotOffer':
+    case 'snapshotChunk':
+    case 'snapshotEnd':
+    case 'snapshotReply':
+    case 'snapshotWanted':
+      return snapshotFields(frame)
     default:
       return unreachable(frame)
   }
@@ -166,56 +222,61 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
 function takeFrame(tag: number, reader: Reader): LinkFrame {
   switch (tag) {
     case tags.hello:
-      return { kind: 'hello', to: asNodeId(reader.text(32)), from: takeIntroduction(reader.row()) }
+      return { kind: 'hello', to: takeNodeId(reader), from: takeIntroduction(reader.row()) }
     case tags.welcome:
       return { kind: 'welcome', from: takeIntroduction(reader.row()) }
     case tags.rejected:
       return { kind: 'rejected', reason: takeReason(reader), detail: reader.text(1000) }
     case tags.foundingNews:
-      return { kind: 'foundingNews', clusterId: takeClusterId(reader), founded: reader.flag() }
+      return { kind: 'foundingNews', clusterId: reader.orNull(takeClusterId), founded: reader.flag() }
     case tags.raft:
-      return { kind: 'raft', message: takeMessage(reader.row()) }
+      return { kind: 'raft', as: reader.orNull(takeIncarnation), message: takeMessage(reader.row()) }
     case tags.forward:
       return { kind: 'forward', sending: reader.count(), commands: reader.bytesList(listMax) }
     case tags.forwardRefused: {
       const sending = reader.count()
-      const reason = reader.flag() ? 'overloaded' : 'notLeader'
+      const reason = forwardRefusals[reader.count()]
+      if (reason === undefined) throw new FormatError('unknown reason of a refusal')
       return { kind: 'forwardRefused', sending, reason, numbers: reader.counts(listMax) }
     }
-    case tags.transferRequest: {
-      const to = reader.textOrNull(32)
-      return { kind: 'transferRequest', to: to === null ? null : asNodeId(to) }
-    }
+    case tags.transferRequest:
+      return { kind: 'transferRequest', to: reader.orNull(takeNodeId) }
     case tags.keepalive:
       return { kind: 'keepalive' }
+    case tags.replaceRequest:
+      return {
+        kind: 'replaceRequest',
+        member: takeNodeId(reader),
+        incarnation: takeIncarnation(reader),
+      }
+    case tags.replaceRefused:
+      return {
+        kind: 'replaceRefused',
+        member: takeNodeId(reader),
+        incarnation: takeIncarnation(reader),
+        reason: takeRefusal(reader),
+      }
+    case tags.digest:
+      return { kind: 'digest', index: asIndex(reader.count()), digest: asDigest(reader.count()) }
+    case tags.snapshotOffer:
+      return takeSnapshotFrame('snapshotOffer', reader)
+    case tags.snapshotChunk:
+      return takeSnapshotFrame('snapshotChunk', reader)
+    case tags.snapshotEnd:
+      return takeSnapshotFrame('snapshotEnd', reader)
+    case tags.snapshotReply:
+      return takeSnapshotFrame('snapshotReply', reader)
+    case tags.snapshotWanted:
+      return takeSnapshotFrame('snapshotWanted', reader)
     default:
       throw new FormatError(`unknown frame ${tag}`)
   }
 }
 
-function introductionRow({ version, node, incarnation, run, httpUrl, founding }: Introduction): readonly unknown[] {
-  const limits = Object.entries(founding.limits)
-  return [version, node, incarnation, run, httpUrl, founding.members, limits, founding.clusterId, founding.founded]
-}
-
-function takeIntroduction(reader: Reader): Introduction {
-  const version = reader.count()
-  // The fields of another version may be others; its number is all that is needed to say no.
-  if (version !== protocolVersion) throw new FormatError(`protocol version ${version}, not ${protocolVersion}`)
-  const node = asNodeId(reader.text(32))
-  const incarnation = asIncarnation(reader.text(64))
-  const run = asRun(reader.count())
-  const httpUrl = reader.text(1000)
-  const members = reader.text(1000)
-  const limits = Object.fromEntries(reader.rows(100).map((row) => [row.text(64), row.count()]))
-  const founding = { members, limits, clusterId: takeClusterId(reader), founded: reader.flag() }
-  reader.end()
-  return { version, node, incarnation, run, httpUrl, founding }
-}
-
-function takeClusterId(reader: Reader): ClusterId | null {
-  const text = reader.textOrNull(64)
-  return text === null ? null : asClusterId(text)
+function takeRefusal(reader: Reader): ReplaceRefusal {
+  const reason = refusals[reader.count()]
+  if (reason === undefined) throw new FormatError('unknown refusal')
+  return reason
 }
 
 function takeReason(reader: Reader): RejectReason {

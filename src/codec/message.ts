@@ -2,8 +2,9 @@
 // index is sent, and a decoded append is contiguous by construction.
 import { unreachable } from '../assert.ts'
 import { asClusterTime, asIndex, asTerm } from '../ids.ts'
-import type { Entry } from '../raft/entry.ts'
+import type { Entry, EntryNote } from '../raft/entry.ts'
 import type { Message } from '../raft/message.ts'
+import { takeIncarnation, takeNodeId } from './identities.ts'
 import { FormatError } from './packr.ts'
 import type { Reader } from './packr.ts'
 
@@ -19,6 +20,8 @@ const tags = {
   readIndex: 9,
   readIndexResponse: 10,
 } as const
+
+const noteTags = { checkpoint: 1, memberReplaced: 2 } as const
 
 /** More entries than any leader puts into one append. */
 const entriesMax = 1_000_000
@@ -39,7 +42,7 @@ function fieldsOf(message: Message): readonly unknown[] {
       return [message.granted]
     case 'appendEntries': {
       const { prevLogIndex, prevLogTerm, leaderCommit, round, entries } = message
-      const rows = entries.map((entry) => [entry.term, entry.time, entry.payload])
+      const rows = entries.map(entryRow)
       return [prevLogIndex, prevLogTerm, leaderCommit, round, rows]
     }
     case 'appendAccepted':
@@ -54,6 +57,22 @@ function fieldsOf(message: Message): readonly unknown[] {
       return [message.id, message.index]
     default:
       return unreachable(message)
+  }
+}
+
+/** Nearly all entries have no note, and no field for it. */
+function entryRow({ term, time, payload, note }: Entry): readonly unknown[] {
+  return note === undefined ? [term, time, payload] : [term, time, payload, noteRow(note)]
+}
+
+function noteRow(note: EntryNote): readonly unknown[] {
+  switch (note.kind) {
+    case 'checkpoint':
+      return [noteTags.checkpoint]
+    case 'memberReplaced':
+      return [noteTags.memberReplaced, note.member, note.incarnation]
+    default:
+      return unreachable(note)
   }
 }
 
@@ -116,6 +135,25 @@ function takeEntry(row: Reader, index: Entry['index']): Entry {
   const time = asClusterTime(row.count())
   // A copy: the entry outlives the frame, and must not keep a whole read buffer alive.
   const payload = Uint8Array.prototype.slice.call(row.bytes())
+  if (row.remaining === 0) return { index, term, time, payload }
+  const note = takeNote(row.row())
   row.end()
-  return { index, term, time, payload }
+  return { index, term, time, payload, note }
+}
+
+function takeNote(row: Reader): EntryNote {
+  const note = takeNoteBody(row.count(), row)
+  row.end()
+  return note
+}
+
+function takeNoteBody(tag: number, row: Reader): EntryNote {
+  switch (tag) {
+    case noteTags.checkpoint:
+      return { kind: 'checkpoint' }
+    case noteTags.memberReplaced:
+      return { kind: 'memberReplaced', member: takeNodeId(row), incarnation: takeIncarnation(row) }
+    default:
+      throw new FormatError(`unknown note ${tag}`)
+  }
 }

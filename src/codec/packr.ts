@@ -1,7 +1,9 @@
 // MessagePack as this house uses it: positional arrays of numbers, strings, bytes and nulls, nothing else. No shared
 // structures (they decode silently under wrong names when two ends disagree), no extensions. A flipped bit often still
-// decodes, so every value that is taken out is checked by a Reader: this is where foreign bytes become types.
-import { Packr } from 'msgpackr'
+// decodes, so every value that is taken out is checked by a Reader: this is where foreign bytes become types. The import
+// is the one without the native extractor, whose strings are slices of a text as long as all the bytes: whoever keeps one
+// keeps that, too.
+import { Packr } from 'msgpackr/pack'
 
 const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
 
@@ -73,6 +75,11 @@ export class Reader {
 
   textOrNull(lengthMax: number): string | null {
     return this.#isNull() ? null : this.text(lengthMax)
+  }
+
+  /** What `take` takes, unless a null is there. */
+  orNull<T>(take: (reader: Reader) => T): T | null {
+    return this.#isNull() ? null : take(this)
   }
 
   flag(): boolean {

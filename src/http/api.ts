@@ -301,6 +301,7 @@ export const ClusterView = Type.Object({
       httpUrl: orNull(Type.String({ description: 'null until it was met' })),
       peerUrl: Type.String(),
       role: oneOf(['leader', 'follower', 'candidate', 'unknown'], { description: 'as far as the node asked knows' }),
+      incarnation: orNull(Type.String({ description: 'of the disk that counts; null until the cluster is founded' })),
       reachable: Type.Boolean({ description: 'from the node asked' }),
       matchIndex: orNull(
         Type.Integer({ minimum: 0, description: 'what its disk has of the log; only the leader knows' }),
@@ -310,10 +311,35 @@ export const ClusterView = Type.Object({
   commitIndex: count('of the node asked'),
   appliedIndex: count('of the node asked'),
   clusterTimeMs: count('cluster time applied by the node asked'),
+  log: Type.Object({
+    firstIndex: count('the oldest entry that the node asked still has'),
+    lastIndex: count('of the node asked'),
+    bytes: count('of its entries, about'),
+  }),
+  digest: orNull(
+    Type.Object(
+      {
+        index: count('of the last checkpoint of the node asked'),
+        value: Type.String({ description: '12 hexadecimal digits, equal on all members at the same index' }),
+        agreeing: Type.Array(MemberId, { description: 'members known to have the same at that index' }),
+        differences: count('checkpoints at which members were seen to differ; such nodes stop'),
+      },
+      { description: 'null until the node asked has made a checkpoint' },
+    ),
+  ),
 })
+export const ReplaceParams = Type.Object({ id: MemberId })
+export const ReplaceBody = Type.Object(
+  {
+    incarnation: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'of the new disk: the refused node prints it' }),
+  },
+  { additionalProperties: false },
+)
+export const Replaced = Type.Object({ member: MemberId, incarnation: Type.String() })
 export const Transferred = Type.Object({ leader: MemberId })
 export const Healthy = Type.Object({ status: oneOf(['ok']) })
 export const MetricsText = Type.String()
+export const BackupFile = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' })
 export const Ready = Type.Object({ ready: Type.Unsafe<true>({ type: 'boolean', enum: [true] }) })
 
 // ---- errors

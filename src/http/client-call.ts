@@ -102,6 +102,8 @@ class ClientCall implements CallRequest {
         return this.#refuse('no_leader', whyNotReady(this.#door))
       case 'overloaded':
         return this.#refuse('overloaded', 'too many calls are under way: nothing was done')
+      case 'diskLow':
+        return this.#refuse('disk_low', 'this node, or the leader, is short of disk space: nothing was done')
       case 'unknown':
         sendProblem(this.#door, this.#reply, unknownOutcome(this.#requestId()))
         return 'outcome_unknown'
@@ -110,7 +112,7 @@ class ClientCall implements CallRequest {
     }
   }
 
-  #refuse(code: 'no_leader' | 'overloaded', detail: string): Said {
+  #refuse(code: 'no_leader' | 'overloaded' | 'disk_low', detail: string): Said {
     const requestId = this.#requestId()
     sendProblem(this.#door, this.#reply, requestId === null ? { code, detail } : { code, detail, requestId })
     return code

@@ -1,6 +1,8 @@
 // Routes of the cluster: who is in it as this node sees it, and handing leadership over.
 import type { NodeId } from '../ids.ts'
-import { asNodeId } from '../ids.ts'
+import { unreachable } from '../assert.ts'
+import { asIncarnation, asNodeId } from '../ids.ts'
+import type { ReplaceResult } from '../node/replacements.ts'
 import * as api from './api.ts'
 import { documented } from './documented.ts'
 import { appliedIndex, clusterTime, stamp } from './door.ts'
@@ -55,6 +57,61 @@ export function addClusterRoutes(app: App, door: Door): void {
       })
     },
   )
+  addReplaceRoute(app, door)
+}
+
+function addReplaceRoute(app: App, door: Door): void {
+  const replace = documented({
+    tag: 'cluster',
+    summary: 'Have a member be who has a new, empty disk, when the one before is lost for good',
+    answers: { 200: api.Replaced },
+    problems: [
+      'not_found',
+      'too_large',
+      'unsupported_media_type',
+      'replacement_under_way',
+      'no_leader',
+      'outcome_unknown',
+    ],
+  })
+  const schema = { ...replace, querystring, params: api.ReplaceParams, body: api.ReplaceBody }
+  app.post('/v1/cluster/members/:id/replace', { schema }, ({ params, body }, reply) => {
+    const { replica } = door.node
+    const refuse = (problem: ProblemDetails): void => sendProblem(door, reply, problem)
+    if (replica === null) return refuse({ code: 'no_leader', detail: whyNotReady(door) })
+    const [member, incarnation] = [asNodeId(params.id), asIncarnation(body.incarnation)]
+    replica.replace({
+      member,
+      incarnation,
+      done: (result) => {
+        if (reply.raw.destroyed) return
+        if (result === 'done') {
+          stamp(door, reply, appliedIndex(door))
+          reply.send({ member, incarnation })
+        } else {
+          refuse(replaceProblem(result, door, params.id))
+        }
+      },
+    })
+  })
+}
+
+function replaceProblem(result: Exclude<ReplaceResult, 'done'>, door: Door, id: string): ProblemDetails {
+  switch (result) {
+    case 'unknownMember':
+      return { code: 'not_found', detail: `${id} is not a member, or leads and has its disk` }
+    case 'underWay':
+      return { code: 'replacement_under_way', detail: 'one replacement at a time: try again when the other is done' }
+    case 'transferring':
+    case 'takingOver':
+      return { code: 'no_leader', detail: 'leadership is changing' }
+    case 'noLeader':
+      return { code: 'no_leader', detail: whyNotReady(door) }
+    case 'unknown':
+      return { code: 'outcome_unknown', detail: 'the replacement was not seen to be committed in time; it still may' }
+    default:
+      return unreachable(result)
+  }
 }
 
 function clusterView(door: Door) {
@@ -70,6 +127,8 @@ function clusterView(door: Door) {
     commitIndex: replica?.core.raft.commitIndex ?? 0,
     appliedIndex: appliedIndex(door),
     clusterTimeMs: clusterTime(door),
+    log: logView(replica),
+    digest: digestView(replica),
   }
 }
 
@@ -83,9 +142,25 @@ function memberView({ node, peerAddresses }: Door, id: NodeId, leader: NodeId | 
     httpUrl,
     peerUrl: `tcp://${peerAddresses.get(id) ?? ''}`,
     role: id === leader ? 'leader' : isSelf ? ownRole(replica) : reachable && leader !== null ? 'follower' : 'unknown',
+    incarnation: node.incarnationOf(id),
     reachable,
     matchIndex: replica === null ? null : matchIndex(replica, id),
   }
+}
+
+function logView(replica: ServedReplica | null) {
+  if (replica === null) return { firstIndex: 0, lastIndex: 0, bytes: 0 }
+  const { start, lastIndex } = replica.core.raft.log
+  return { firstIndex: start.index + 1, lastIndex, bytes: replica.keeping.logBytes }
+}
+
+/** S7: what the last checkpoint says of the state, and who says the same. */
+function digestView(replica: ServedReplica | null) {
+  const newest = replica?.keeping.digests.newest ?? null
+  if (replica === null || newest === null) return null
+  const { agreeing, differences } = replica.keeping.digests
+  const value = newest.digest.toString(16).padStart(12, '0')
+  return { index: newest.index, value, agreeing: [...agreeing].sort(), differences }
 }
 
 function ownRole(replica: ServedReplica | null): 'leader' | 'follower' | 'candidate' | 'unknown' {

@@ -72,9 +72,10 @@ function answerResponses(answers: unknown): object {
   if (typeof answers !== 'object' || answers === null) return {}
   const described = Object.entries(answers).map(([status, schema]: [string, TSchema]) => {
     const description = 'description' in schema ? String(schema['description']) : (meanings[status] ?? 'done')
-    // Only the figures for Prometheus are no JSON, and only an answer without content has no type.
+    // Only the figures for Prometheus and backups are no JSON, and only an answer without content has no type.
     const type = 'type' in schema ? schema['type'] : null
-    const media = type === 'string' ? 'text/plain' : 'application/json'
+    const text = 'format' in schema && schema['format'] === 'binary' ? 'application/octet-stream' : 'text/plain'
+    const media = type === 'string' ? text : 'application/json'
     const content = type === 'null' ? {} : { content: { [media]: { schema } } }
     return [status, { description, headers: answerHeaders, ...content }]
   })

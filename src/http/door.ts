@@ -16,6 +16,7 @@ export type ServedReplica = Pick<
   | 'read'
   | 'transfer'
   | 'readiness'
+  | 'hasState'
   | 'leader'
   | 'clusterTime'
   | 'appliedIndex'
@@ -23,10 +24,13 @@ export type ServedReplica = Pick<
   | 'core'
   | 'calls'
   | 'leading'
+  | 'backups'
+  | 'keeping'
+  | 'replace'
 >
 
 /** A HoldfastNode, or what a test puts in its place. */
-export interface ServedNode extends Pick<HoldfastNode, 'setup' | 'founding'> {
+export interface ServedNode extends Pick<HoldfastNode, 'setup' | 'founding' | 'space' | 'incarnationOf'> {
   /** null until the cluster is founded. */
   readonly replica: ServedReplica | null
   readonly peers: Pick<Peers, 'isConnected' | 'httpUrlOf'>

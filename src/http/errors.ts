@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'lock_held'
   | 'wait_timeout'
   | 'quota_exceeded'
+  | 'replacement_under_way'
   | 'internal'
   | 'no_leader'
   | 'overloaded'
@@ -80,13 +81,18 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
     title: 'Quota exceeded',
     meaning: 'the limit named is reached for this caller or object',
   },
+  replacement_under_way: {
+    status: 409,
+    title: 'Replacement under way',
+    meaning: 'another member is being replaced, and not all is committed yet; nothing happened',
+  },
   internal: { status: 500, title: 'Internal error', meaning: 'a bug: the log says more under the same `instance`' },
   no_leader: { status: 503, title: 'No leader', meaning: 'not done: this node finds no leader', retryAfterS: 1 },
   overloaded: { status: 503, title: 'Overloaded', meaning: 'not done: too much is under way', retryAfterS: 1 },
   disk_low: {
     status: 503,
     title: 'Disk nearly full',
-    meaning: 'not done: this node is short of disk space',
+    meaning: 'not done: this node, or the leader, is short of disk space',
     retryAfterS: 30,
   },
   outcome_unknown: {

@@ -42,6 +42,7 @@ export class Metrics {
     this.#registerCalls()
     for (const figure of figures) this.#registerFigure(node, figure)
     this.#registerReads(reads)
+    this.#registerSpace(node)
     this.#registerPeers(node)
   }
 
@@ -111,6 +112,25 @@ export class Metrics {
     })
   }
 
+  #registerSpace({ space }: ServedNode): void {
+    new Gauge({
+      name: 'holdfast_disk_free_bytes',
+      help: 'Space left where the data lies; NaN while it is not known.',
+      registers: [this.#registry],
+      collect() {
+        this.set(space.freeBytes ?? NaN)
+      },
+    })
+    new Gauge({
+      name: 'holdfast_disk_low',
+      help: '1 while new work is refused for want of disk space.',
+      registers: [this.#registry],
+      collect() {
+        this.set(space.isLow ? 1 : 0)
+      },
+    })
+  }
+
   #registerPeers(node: ServedNode): void {
     const { self, members } = node.setup
     new Gauge({
@@ -161,6 +181,47 @@ const figures: readonly Figure[] = [
     grows: true,
   },
   { name: 'log_writes_total', help: 'Synced writes to the log.', read: ({ core }) => core.disk.writes, grows: true },
+  { name: 'log_bytes', help: 'Bytes of the entries in the log, about.', read: ({ keeping }) => keeping.logBytes },
+  { name: 'log_first_index', help: 'Oldest entry in the log.', read: ({ core }) => core.raft.log.start.index + 1 },
+  {
+    name: 'checkpoints_total',
+    help: 'Checkpoints made since the start.',
+    read: ({ keeping }) => keeping.checkpoints.made,
+    grows: true,
+  },
+  {
+    name: 'checkpoint_seconds',
+    help: 'How long the last one took, from its mark to the disk.',
+    read: ({ keeping }) => keeping.checkpoints.lastMs / 1000,
+  },
+  {
+    name: 'snapshots_sent_total',
+    help: 'Snapshots that members took from this node.',
+    read: ({ keeping }) => keeping.sender.sent,
+    grows: true,
+  },
+  {
+    name: 'snapshots_installed_total',
+    help: 'Snapshots that this node took.',
+    read: ({ keeping }) => keeping.receiver.installed,
+    grows: true,
+  },
+  {
+    name: 'digest_index',
+    help: 'Index of the last checkpoint, whose digest is compared with the others.',
+    read: ({ keeping }) => keeping.digests.newest?.index ?? 0,
+  },
+  {
+    name: 'digest_agreeing',
+    help: 'Members known to have the same digest there, this node included.',
+    read: ({ keeping }) => keeping.digests.agreeing.length,
+  },
+  {
+    name: 'digest_differences_total',
+    help: 'Checkpoints at which members were seen to differ.',
+    read: ({ keeping }) => keeping.digests.differences,
+    grows: true,
+  },
   { name: 'sessions', help: 'Sessions.', read: ({ lock }) => counts(lock).sessions },
   { name: 'held', help: 'Requests that hold a lock.', read: ({ lock }) => counts(lock).held },
   { name: 'waiting', help: 'Requests that wait for a lock.', read: ({ lock }) => counts(lock).waiting },

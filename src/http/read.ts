@@ -22,7 +22,7 @@ const openMax = 10_000
 export function beginRead(door: Door, reply: FastifyReply, setup: ReadSetup): void {
   const { replica } = door.node
   const read = new ClientRead(door, reply, setup)
-  if (replica === null) read.refuse({ code: 'no_leader', detail: whyNotReady(door) })
+  if (replica?.hasState !== true) read.refuse({ code: 'no_leader', detail: whyNotReady(door) })
   else if (setup.stale) read.show(replica.lock)
   else if (door.reads.open >= openMax) read.refuse({ code: 'overloaded', detail: 'too many reads are under way' })
   else {

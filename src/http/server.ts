@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { NodeId } from '../ids.ts'
 import { Problem, limits } from './api.ts'
+import { addBackupRoute } from './backup.ts'
 import { addClusterRoutes } from './cluster.ts'
 import type { App, Door, ServedNode } from './door.ts'
 import { inTurn } from './in-turn.ts'
@@ -49,6 +50,7 @@ export async function buildServer(node: ServedNode, setup: ServerSetup): Promise
   addRequestRoutes(app, door)
   addClusterRoutes(app, door)
   addOperationRoutes(app, door)
+  addBackupRoute(app, door)
   refuseOtherMethods(app, door, [...routes])
   await app.ready()
   return app

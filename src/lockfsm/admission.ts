@@ -17,7 +17,7 @@ const durationMaxMs = 86_400_000
 export function admit(step: Step, origin: Origin): boolean {
   const known = step.state.runs.get(origin.node)
   if (known === undefined) {
-    step.state.runs.set(origin.node, { run: origin.run, number: origin.number })
+    step.state.runs.set(origin.node, { run: origin.run, number: origin.number, digested: 0 })
     return true
   }
   if (origin.run < known.run || (origin.run === known.run && origin.number <= known.number)) return false

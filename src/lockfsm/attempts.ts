@@ -4,10 +4,11 @@
 import type { ClusterTime, NodeId } from '../ids.ts'
 import { leftWaiting, say } from './answers.ts'
 import type { Step } from './answers.ts'
+import { changeRequest, changeSession } from './changes.ts'
 import type { Origin, WithdrawnAttempt } from './command.ts'
 import { scheduleRequest, scheduleSession } from './due.ts'
 import { later, requestsOf } from './state.ts'
-import type { Attempt, LockState, NodeRun, Request } from './state.ts'
+import type { Attempt, LockState, Request } from './state.ts'
 
 const unattendedMs = 2_000
 const unattendedGrantOfSessionMs = 30_000
@@ -20,8 +21,9 @@ export function attemptOf(state: LockState, origin: Origin, callMs: number): Att
 
 /** The call attends the request from now on. */
 export function join(state: LockState, request: Request, attempt: Attempt): void {
-  request.attempts = [...request.attempts, attempt]
-  request.giveBackAt = null
+  const change = changeRequest(state, request)
+  change.attempts = [...request.attempts, attempt]
+  change.giveBackAt = null
   scheduleRequest(state, request)
 }
 
@@ -29,7 +31,9 @@ export function join(state: LockState, request: Request, attempt: Attempt): void
 export function watchUnattended(state: LockState, request: Request): void {
   const isUnattended = request.attempts.length === 0 && !request.claimed
   // A time that runs already goes on: it counts from when the set became empty.
-  if (isUnattended && request.giveBackAt === null) request.giveBackAt = giveBackTime(state, request)
+  if (isUnattended && request.giveBackAt === null) {
+    changeRequest(state, request).giveBackAt = giveBackTime(state, request)
+  }
   scheduleRequest(state, request)
 }
 
@@ -51,7 +55,7 @@ export function leaveDue(step: Step, request: Request): void {
  * What `node` sent up to that command is attended no more, because it started again or is out of reach: these attempts
  * leave the requests that still wait.
  */
-export function leaveOfNode(step: Step, node: NodeId, { run, number }: NodeRun): void {
+export function leaveOfNode(step: Step, node: NodeId, { run, number }: Omit<Origin, 'node'>): void {
   const { state } = step
   const isLeaving = (attempt: Attempt): boolean =>
     attempt.node === node && (attempt.run < run || (attempt.run === run && attempt.number <= number))
@@ -66,7 +70,7 @@ export function leaveOfNode(step: Step, node: NodeId, { run, number }: NodeRun):
 
 function leaveWaiting(step: Step, request: Request, isLeaving: (attempt: Attempt) => boolean): void {
   const leaving = request.attempts.filter(isLeaving)
-  request.attempts = request.attempts.filter((attempt) => !isLeaving(attempt))
+  changeRequest(step.state, request).attempts = request.attempts.filter((attempt) => !isLeaving(attempt))
   for (const attempt of leaving) say(step, attempt, leftWaiting(request))
   watchUnattended(step.state, request)
 }
@@ -81,15 +85,16 @@ export function withdraw(state: LockState, origin: Origin, withdrawn: WithdrawnA
   if (withdrawn.of === 'openSession') {
     const session = state.openings.get(withdrawn.requestId)
     if (session === undefined || session.attempts.every(isKept)) return
-    session.attempts = session.attempts.filter(isKept)
+    const change = changeSession(state, session)
+    change.attempts = session.attempts.filter(isKept)
     if (session.attempts.length > 0 || session.claimed) return
-    session.giveBackAt = later(state, unattendedMs)
+    change.giveBackAt = later(state, unattendedMs)
     scheduleSession(state, session)
     return
   }
   const session = withdrawn.session === null ? null : state.sessions.get(withdrawn.session)
   const request = session === undefined ? undefined : requestsOf(state, session).get(withdrawn.requestId)
   if (request === undefined || request.attempts.every(isKept)) return
-  request.attempts = request.attempts.filter(isKept)
+  changeRequest(state, request).attempts = request.attempts.filter(isKept)
   watchUnattended(state, request)
 }

@@ -1,15 +1,23 @@
 // How a wait and a grant end: what is taken out of which record, what is said, what is remembered, and what is recalled
 // of it. The lock is left as it then is; the caller serves its queue when everything that ends together has ended (H6).
 import type { LockName } from '../ids.ts'
+import { noteEnd, noteMemory } from './changes.ts'
 import { unschedule } from './deadlines.ts'
 import { keepEndedToken } from './ended-tokens.ts'
 import { placeInLine, notGranted, refused, say, tokenOf } from './answers.ts'
 import type { Step } from './answers.ts'
 import type { Refused } from './outcome.ts'
-import { bucketNumber, lockOfReleased, recallRequest, rememberReleased, rememberRequest } from './remembered.ts'
+import {
+  bucketNumber,
+  lockOfReleased,
+  recallRequest,
+  rememberOpening,
+  rememberReleased,
+  rememberRequest,
+} from './remembered.ts'
 import type { Memory, RequestKey } from './remembered.ts'
 import { requestsOf } from './state.ts'
-import type { LockState, Request } from './state.ts'
+import type { LockState, Request, Session } from './state.ts'
 
 /** The wait leaves its queue and each of its attempts is refused. Nothing is remembered here. */
 export function endWait(step: Step, wait: Request, code: 'wait_timeout' | 'session_ended' | 'request_cancelled'): void {
@@ -17,6 +25,7 @@ export function endWait(step: Step, wait: Request, code: 'wait_timeout' | 'sessi
   leaveQueue(state, wait)
   unschedule(state.deadlines, wait)
   requestsOf(state, wait.session).delete(wait.id)
+  noteEnd(state, wait)
   if (wait.attempts.length === 0) return
   const result = refusalOf(state, wait, code)
   for (const attempt of wait.attempts) say(step, attempt, result)
@@ -33,18 +42,31 @@ export function endGrant(
   lock.holder = null
   state.held -= 1
   unschedule(state.deadlines, grant)
+  noteEnd(state, grant)
   if (endedBy === 'released') {
-    rememberReleased(state.remembered, bucketNumber(state.time), token, lock.name)
+    const bucket = bucketNumber(state.time)
+    rememberReleased(state.remembered, bucket, token, lock.name)
+    noteMemory(state, { kind: 'releasedToken', bucket, token, lock: lock.name })
   } else {
     const ended = { token, lock: lock.name, endedBy, endedAt: state.time, ordinal: state.nextEnding }
     state.nextEnding += 1
     keepEndedToken(state.endedTokens, ended, state.limits.endedTokensMax)
   }
-  if (requestsOf(state, grant.session).delete(grant.id)) remember(state, grant, { how: endedBy, token })
+  if (requestsOf(state, grant.session).delete(grant.id)) remember(state, keyOf(grant), { how: endedBy, token })
 }
 
-export function remember(state: LockState, request: Request, memory: Memory): void {
-  rememberRequest(state.remembered, bucketNumber(state.time), keyOf(request), memory)
+export function remember(state: LockState, key: RequestKey, memory: Memory): void {
+  const bucket = bucketNumber(state.time)
+  rememberRequest(state.remembered, bucket, key, memory)
+  const { session, requestId } = key
+  noteMemory(state, { kind: 'rememberedRequest', bucket, session, requestId, how: memory.how, token: memory.token })
+}
+
+/** The session has ended, and its opening is remembered. */
+export function rememberSession(state: LockState, { id, requestId }: Session): void {
+  const bucket = bucketNumber(state.time)
+  rememberOpening(state.remembered, bucket, requestId, id)
+  noteMemory(state, { kind: 'rememberedOpening', bucket, requestId, session: id })
 }
 
 /**
@@ -71,7 +93,7 @@ export function leaveQueue(state: LockState, wait: Request): void {
   state.waiting -= 1
 }
 
-function keyOf(request: Request): RequestKey {
+export function keyOf(request: Request): RequestKey {
   return { session: request.session?.id ?? null, requestId: request.id }
 }
 

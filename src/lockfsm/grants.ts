@@ -4,6 +4,7 @@ import type { LockName, Token } from '../ids.ts'
 import { durationMs } from './admission.ts'
 import { refused, validForMs } from './answers.ts'
 import type { Step } from './answers.ts'
+import { changeRequest } from './changes.ts'
 import type { Release, RenewGrant } from './command.ts'
 import { scheduleRequest } from './due.ts'
 import { whyEnded } from './ended-tokens.ts'
@@ -38,11 +39,12 @@ export function renewGrant(step: Step, { lock, token, ttlMs }: RenewGrant): Resu
   const renewed = later(state, newTtlMs)
   // Never to an earlier moment: somebody may count on the deadline as it is.
   const deadline = grant.deadline === null || renewed > grant.deadline ? renewed : grant.deadline
-  grant.ttlMs = newTtlMs
-  grant.deadline = deadline
+  const change = changeRequest(state, grant)
+  change.ttlMs = newTtlMs
+  change.deadline = deadline
   // Who renews knows the token and counts on the answer (S5): from now on only the TTL ends the grant.
-  grant.claimed = true
-  grant.giveBackAt = null
+  change.claimed = true
+  change.giveBackAt = null
   scheduleRequest(state, grant)
   return {
     kind: 'grantRenewed',

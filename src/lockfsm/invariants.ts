@@ -23,6 +23,7 @@ export function checkState(state: LockState): void {
   checkDeadlines(state, requests)
   checkRemembered(state)
   checkEndedTokens(state)
+  checkChanges(state, [...state.sessions.values(), ...requests])
 }
 
 function allRequests(state: LockState): readonly Request[] {
@@ -137,7 +138,7 @@ function checkCounts(state: LockState, requests: readonly Request[]): void {
   assert(state.sessionless.size <= limits.sessionlessMax, 'requests without session are limited')
 }
 
-function checkIndex<Item>(index: Sorted<Item>, items: ReadonlyMap<unknown, Item>): void {
+function checkIndex<Item>(index: Sorted<Item>, items: Pick<ReadonlyMap<unknown, Item>, 'size' | 'values'>): void {
   assert(
     index.chunks.every(({ length }) => length > 0),
     'no chunk is empty',
@@ -207,14 +208,43 @@ function checkRemembered(state: LockState): void {
 }
 
 function checkEndedTokens(state: LockState): void {
-  const { byToken, order, first } = state.endedTokens
+  const ended = state.endedTokens
+  const { byToken, order, first } = ended
   const kept = order.slice(first)
+  assert(
+    ended.forgotten.every(({ ordinal }) => ordinal < ended.cutOrdinal),
+    'what was never in a cut is forgotten without a trace',
+  )
   assert(kept.length === byToken.size && kept.length <= state.limits.endedTokensMax, 'ended tokens are limited')
-  kept.forEach((ended, index) => {
+  kept.forEach((token, index) => {
     const before = kept[index - 1]
-    assert(byToken.get(ended.token) === ended, 'an ended token is found by itself')
-    assert(before === undefined || before.ordinal < ended.ordinal, 'ended tokens stand in the order of their ends')
-    assert(ended.ordinal < state.nextEnding, 'ordinals lie below the counter')
-    assert(state.time - ended.endedAt < 3_600_000, 'ended tokens are kept for an hour')
+    assert(byToken.get(token.token) === token, 'an ended token is found by itself')
+    assert(before === undefined || before.ordinal < token.ordinal, 'ended tokens stand in the order of their ends')
+    assert(token.ordinal < state.nextEnding, 'ordinals lie below the counter')
+    assert(state.time - token.endedAt < 3_600_000, 'ended tokens are kept for an hour')
   })
+}
+
+/** That every change is noted cannot be seen in a state; of births and ends it can. */
+function checkChanges({ changes }: LockState, living: readonly (Session | Request)[]): void {
+  const { changed, ended, reading, bornFrom } = changes
+  const alive = new Set(living)
+  changed.forEach((item, place) => {
+    assert(item.changedPlace === place, 'a changed record knows its place')
+    assert(alive.has(item), 'what is noted as changed lives')
+  })
+  for (const item of living) {
+    const isNew = item.sequence >= bornFrom
+    assert(!isNew || changed[item.changedPlace] === item, 'what was born since the last cut has changed')
+  }
+  for (const item of ended) assert(!alive.has(item) && item.sequence < bornFrom, 'what has ended was in the last cut')
+  assert(new Set(ended).size === ended.length, 'a record ends once')
+  reading?.waiting.forEach((item, place) => {
+    if (item === null) return
+    assert(item.changedPlace === place && item.sequence < bornFrom, 'what waits in a cut has not changed since')
+  })
+  let memories = changes.memories.length
+  for (const noted of changes.memoriesOf.values()) memories += noted.length
+  for (const { memories: gone } of changes.forgotten) memories += gone.requests.size
+  assert(changes.memoryCount === memories, 'noted memories are counted')
 }

@@ -5,6 +5,7 @@ import { granted, say } from './answers.ts'
 import type { Step } from './answers.ts'
 import { leaveDue, watchUnattended } from './attempts.ts'
 import { isNameBefore, isPlain } from './byte-order.ts'
+import { changeRequest } from './changes.ts'
 import { grantEnding, isRequestOver, isSessionOver } from './due.ts'
 import { endGrant, endWait, leaveQueue } from './ending.ts'
 import { insertSorted, removeSorted } from './sorted.ts'
@@ -42,9 +43,10 @@ export function enqueue(state: LockState, request: Request): void {
 
 /** The request, in no queue, becomes the holder of its free lock. Nothing is said to its attempts. */
 export function hold(state: LockState, request: Request): void {
-  request.token = takeToken(state)
-  request.since = state.time
-  request.deadline = request.ttlMs === null ? null : later(state, request.ttlMs)
+  const change = changeRequest(state, request)
+  change.token = takeToken(state)
+  change.since = state.time
+  change.deadline = request.ttlMs === null ? null : later(state, request.ttlMs)
   request.lock.holder = request
   state.held += 1
   watchUnattended(state, request)

@@ -2,6 +2,7 @@
 // large maps costs more cache misses than all the rest of an acquire (2 of 3.6 microseconds at full rate); one byte
 // says for nearly all of them that none knows it. Wrong in one direction only: a set bit may be another id's.
 import type { RequestId } from '../ids.ts'
+import { hashText } from './text-hash.ts'
 
 /** By a hash of the id, one bit per bucket: that of its number modulo 8, enough for the seven that are kept. */
 export type RecallFilter = Uint8Array
@@ -41,11 +42,6 @@ function bitsAt(filter: RecallFilter, slot: number): number {
   return filter[slot] ?? 0
 }
 
-/** FNV-1a over the units of the id. */
 function slotOf(requestId: RequestId): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < requestId.length; index += 1) {
-    hash = Math.imul(hash ^ requestId.charCodeAt(index), 0x01000193)
-  }
-  return (hash ^ (hash >>> 15)) & (slots - 1)
+  return hashText(requestId) & (slots - 1)
 }

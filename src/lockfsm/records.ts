@@ -1,19 +1,12 @@
-// State to records and back. Everything that `apply` reads is in the records and nothing else, so that equal states
-// have equal records; indexes are rebuilt. Records may come back in any order: whatever has an order takes it from
-// numbers inside the records, and a state loaded from them goes on exactly like the one they were taken from (H25).
-// Shapes are plain and stable: checkpoints and the digest are made of them.
-import { assert, unreachable } from '../assert.ts'
+// What a state is made of, as records. Everything that `apply` reads is in them and nothing else, so that equal states
+// have equal records; `load.ts` makes a state of them again. Shapes are plain and stable: checkpoints, snapshots and the
+// digest are made of them.
 import type { ClusterTime, LockName, NodeId, RequestId, Run, Sequence, SessionId, Token } from '../ids.ts'
 import type { Origin } from './command.ts'
-import { scheduleRequest } from './due.ts'
-import { keepEndedToken } from './ended-tokens.ts'
 import type { EndedToken } from './ended-tokens.ts'
-import { createLock, enqueue } from './queue.ts'
-import { rememberOpening, rememberReleased, rememberRequest, unflatten } from './remembered.ts'
+import { unflatten } from './remembered.ts'
 import type { Memory } from './remembered.ts'
-import { enterSession, sessionIdOf } from './sessions.ts'
-import { createState, requestsOf } from './state.ts'
-import type { Attempt, Limits, LockState, Request, Session } from './state.ts'
+import type { Attempt, LockState, NodeRun, Request, Session } from './state.ts'
 
 export type StateRecord =
   | CountersRecord
@@ -105,10 +98,23 @@ export interface EndedTokenRecord extends EndedToken {
   readonly kind: 'endedToken'
 }
 
+/** Records of ended things that are forgotten by whole buckets. */
+export type MemoryRecord = RememberedRequestRecord | RememberedOpeningRecord | ReleasedTokenRecord
+
+/** Which record it is: no two of a state have the same name, and no name is ever given to another. */
+export type RecordName =
+  | Pick<CountersRecord, 'kind'>
+  | Pick<NodeRunRecord, 'kind' | 'node'>
+  | Pick<SessionRecord, 'kind' | 'sequence'>
+  | Pick<RequestRecord, 'kind' | 'sequence'>
+  | Pick<RememberedRequestRecord, 'kind' | 'bucket' | 'session' | 'requestId'>
+  | Pick<RememberedOpeningRecord, 'kind' | 'bucket' | 'requestId'>
+  | Pick<ReleasedTokenRecord, 'kind' | 'bucket' | 'token'>
+  | Pick<EndedTokenRecord, 'kind' | 'ordinal'>
+
 export function* toRecords(state: LockState): Generator<StateRecord> {
-  const { time, nextSequence, nextToken, nextEnding } = state
-  yield { kind: 'counters', time, nextSequence, nextToken, nextEnding }
-  for (const [node, { run, number }] of state.runs) yield { kind: 'nodeRun', node, run, number }
+  yield countersRecord(state)
+  for (const [node, run] of state.runs) yield nodeRunRecord(node, run)
   for (const session of state.sessions.values()) {
     yield sessionRecord(session)
     for (const request of session.requests.values()) yield requestRecord(request)
@@ -129,6 +135,18 @@ function* rememberedRecords(state: LockState): Generator<StateRecord> {
     for (const [requestId, session] of openings) yield { kind: 'rememberedOpening', bucket, requestId, session }
     for (const [token, lock] of released) yield { kind: 'releasedToken', bucket, token, lock }
   }
+}
+
+export function countersRecord({ time, nextSequence, nextToken, nextEnding }: LockState): CountersRecord {
+  return { kind: 'counters', time, nextSequence, nextToken, nextEnding }
+}
+
+export function nodeRunRecord(node: NodeId, { run, number }: NodeRun): NodeRunRecord {
+  return { kind: 'nodeRun', node, run, number }
+}
+
+export function livingRecord(item: Session | Request): SessionRecord | RequestRecord {
+  return item.kind === 'session' ? sessionRecord(item) : requestRecord(item)
 }
 
 function sessionRecord(session: Session): SessionRecord {
@@ -155,114 +173,4 @@ function requestRecord(request: Request): RequestRecord {
     giveBackAt: request.giveBackAt,
     claimed: request.claimed,
   }
-}
-
-/** The records of one state, in any order. */
-export function fromRecords(records: Iterable<StateRecord>, limits: Limits): LockState {
-  const state = createState(limits)
-  const requests: RequestRecord[] = []
-  const endedTokens: EndedTokenRecord[] = []
-  let hasCounters = false
-  for (const record of records) {
-    if (record.kind === 'request') requests.push(record)
-    else if (record.kind === 'endedToken') endedTokens.push(record)
-    else loadRecord(state, record)
-    hasCounters ||= record.kind === 'counters'
-  }
-  assert(hasCounters, 'the counters are among the records of a state')
-  // Requests need their sessions, and both lists an order; the rest does not care.
-  for (const record of requests.sort((a, b) => a.sequence - b.sequence)) loadRequest(state, record)
-  for (const { kind: _, ...ended } of endedTokens.sort((a, b) => a.ordinal - b.ordinal)) {
-    keepEndedToken(state.endedTokens, ended, limits.endedTokensMax)
-  }
-  return state
-}
-
-function loadRecord(state: LockState, record: Exclude<StateRecord, RequestRecord | EndedTokenRecord>): void {
-  switch (record.kind) {
-    case 'counters':
-      state.time = record.time
-      state.nextSequence = record.nextSequence
-      state.nextToken = record.nextToken
-      state.nextEnding = record.nextEnding
-      return
-    case 'nodeRun':
-      state.runs.set(record.node, { run: record.run, number: record.number })
-      return
-    case 'session':
-      loadSession(state, record)
-      return
-    case 'rememberedRequest': {
-      const { bucket, session, requestId } = record
-      rememberRequest(state.remembered, bucket, { session, requestId }, memoryOf(record))
-      return
-    }
-    case 'rememberedOpening':
-      rememberOpening(state.remembered, record.bucket, record.requestId, record.session)
-      return
-    case 'releasedToken':
-      rememberReleased(state.remembered, record.bucket, record.token, record.lock)
-      return
-    default:
-      unreachable(record)
-  }
-}
-
-// The fields of the two stand in the order in which `apply` makes them, so that loaded and made records have one shape.
-
-function loadSession(state: LockState, record: SessionRecord): void {
-  enterSession(state, {
-    kind: 'session',
-    id: sessionIdOf(record.sequence),
-    sequence: record.sequence,
-    requestId: record.requestId,
-    openedTtlMs: record.openedTtlMs,
-    ttlMs: record.ttlMs,
-    deadline: record.deadline,
-    name: record.name,
-    metadata: record.metadata,
-    attempts: record.attempts,
-    giveBackAt: record.giveBackAt,
-    claimed: record.claimed,
-    requests: new Map(),
-    heapPosition: null,
-  })
-}
-
-function loadRequest(state: LockState, record: RequestRecord): void {
-  const session = record.session === null ? null : state.sessions.get(record.session)
-  assert(session !== undefined, 'the session of a request is among the records')
-  const request: Request = {
-    kind: 'request',
-    id: record.requestId,
-    lock: state.locks.get(record.lock) ?? createLock(state, record.lock),
-    session,
-    sequence: record.sequence,
-    owner: record.owner,
-    metadata: record.metadata,
-    askedTtlMs: record.askedTtlMs,
-    ttlMs: record.ttlMs,
-    attempts: record.attempts,
-    token: record.token,
-    since: record.since,
-    deadline: record.deadline,
-    giveBackAt: record.giveBackAt,
-    claimed: record.claimed,
-    heapPosition: null,
-  }
-  requestsOf(state, session).set(request.id, request)
-  if (request.token === null) {
-    enqueue(state, request)
-  } else {
-    assert(request.lock.holder === null, 'a lock has one holder')
-    request.lock.holder = request
-    state.held += 1
-  }
-  scheduleRequest(state, request)
-}
-
-function memoryOf({ how, token }: RememberedRequestRecord): Memory {
-  if (how === 'withdrawn' || how === 'refused') return { how, token: null }
-  assert(token !== null, 'what was granted had a token')
-  return { how, token }
 }

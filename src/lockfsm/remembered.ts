@@ -43,6 +43,13 @@ export interface RequestKey {
   readonly requestId: RequestId
 }
 
+/** What was remembered in one bucket of the requests of a session that has ended. */
+export interface ForgottenMemories {
+  readonly session: SessionId
+  readonly bucket: number
+  readonly requests: ReadonlyMap<RequestId, FlatMemory>
+}
+
 const bucketMs = 10_000
 /** The bucket of the current time and six full ones: what is dropped is more than 60 s old. */
 const bucketsKept = 7
@@ -55,6 +62,15 @@ export function createRemembered(): Remembered {
 
 export function bucketNumber(time: ClusterTime): number {
   return Math.floor(time / bucketMs)
+}
+
+/** The first bucket that is not dropped at `time`. */
+export function oldestBucketAt(time: ClusterTime): number {
+  return Math.max(0, bucketNumber(time) - bucketsKept + 1)
+}
+
+export function bucketNumbers({ buckets }: Remembered): readonly number[] {
+  return buckets.map(({ number }) => number)
 }
 
 export function rememberRequest(remembered: Remembered, bucket: number, key: RequestKey, memory: Memory): void {
@@ -122,8 +138,9 @@ export function lockOfReleased(remembered: Remembered, token: Token): LockName |
   return null
 }
 
-/** The session has ended: its requests cannot be asked for any more. */
-export function forgetSession(remembered: Remembered, session: SessionId): void {
+/** The session has ended: its requests cannot be asked for any more. Returns what is forgotten. */
+export function forgetSession(remembered: Remembered, session: SessionId): readonly ForgottenMemories[] {
+  const forgotten: ForgottenMemories[] = []
   for (const bucket of remembered.buckets) {
     const requests = bucket.bySession.get(session)
     if (requests === undefined) continue
@@ -131,12 +148,14 @@ export function forgetSession(remembered: Remembered, session: SessionId): void 
     let released = 0
     for (const memory of requests.values()) if (typeof memory === 'number') released += 1
     addCount(remembered, bucket, released - requests.size)
+    forgotten.push({ session, bucket: bucket.number, requests })
   }
+  return forgotten
 }
 
 /** Drops every bucket in which all is more than 60 s old. */
 export function forgetOld(remembered: Remembered, time: ClusterTime): void {
-  const oldestKept = bucketNumber(time) - bucketsKept + 1
+  const oldestKept = oldestBucketAt(time)
   for (;;) {
     const oldest = remembered.buckets[0]
     if (oldest === undefined || oldest.number >= oldestKept) return

@@ -5,12 +5,12 @@ import { durationMs, isTooOld } from './admission.ts'
 import { granted, leftWaiting, notGranted, quotaExceeded, refused } from './answers.ts'
 import type { Step } from './answers.ts'
 import { attemptOf, join, watchUnattended } from './attempts.ts'
+import { changeRequest, noteBirth } from './changes.ts'
 import type { Acquire, CancelRequest, Origin } from './command.ts'
 import { grantEnding, isRequestOver } from './due.ts'
-import { endGrant, endWait, recall, remember } from './ending.ts'
+import { endGrant, endWait, keyOf, recall, remember } from './ending.ts'
 import type { Refused, RequestCancelled, Result } from './outcome.ts'
 import { createLock, endOverdueWait, enqueue, hold, serve, touchLock } from './queue.ts'
-import { bucketNumber, rememberRequest } from './remembered.ts'
 import type { Memory, RequestKey } from './remembered.ts'
 import { claimSession, liveSession } from './sessions.ts'
 import { later, requestsOf, takeSequence } from './state.ts'
@@ -46,7 +46,7 @@ function repeatAcquire(step: Step, request: Request, command: Acquire, attempt: 
     return granted(request, attempt.carriedAt)
   }
   const deadline = later(state, durationMs(command.waitMs))
-  if (request.deadline === null || deadline > request.deadline) request.deadline = deadline
+  if (request.deadline === null || deadline > request.deadline) changeRequest(state, request).deadline = deadline
   return joinWaiting(state, request, attempt)
 }
 
@@ -56,7 +56,7 @@ function joinWaiting(state: LockState, request: Request, attempt: Attempt): Resu
     join(state, request, attempt)
     return { kind: 'queued' }
   }
-  request.giveBackAt = null
+  changeRequest(state, request).giveBackAt = null
   watchUnattended(state, request)
   return leftWaiting(request)
 }
@@ -96,20 +96,22 @@ function newRequest(step: Step, session: Session | null, command: Acquire, attem
     metadata: command.metadata,
     askedTtlMs: ttlMs,
     ttlMs,
-    attempts: [],
+    attempts: lock === null ? [attempt] : [],
     token: null,
     since: state.time,
     deadline: asClusterTime(state.time + waitMs),
     giveBackAt: null,
     claimed: false,
     heapPosition: null,
+    digested: 0,
+    changedPlace: 0,
   }
   requestsOf(state, session).set(request.id, request)
+  noteBirth(state, request)
   if (lock !== null) {
     enqueue(state, request)
     return joinWaiting(state, request, attempt)
   }
-  request.attempts = [attempt]
   hold(state, request)
   return granted(request, attempt.carriedAt)
 }
@@ -137,7 +139,7 @@ export function cancelRequest(step: Step, command: CancelRequest): Result {
   if (memory !== null) return cancelled(memory.how === 'withdrawn' || memory.how === 'released' ? memory.how : 'none')
   const { rememberedMax } = state.limits
   if (state.remembered.count >= rememberedMax) return quotaExceeded('remembered', rememberedMax)
-  rememberRequest(state.remembered, bucketNumber(state.time), key, { how: 'refused', token: null })
+  remember(state, key, { how: 'refused', token: null })
   return cancelled('none')
 }
 
@@ -150,7 +152,7 @@ function cancelLiving(step: Step, request: Request, command: CancelRequest): Res
     return cancelled('released')
   }
   endWait(step, request, 'request_cancelled')
-  remember(step.state, request, { how: 'withdrawn', token: null })
+  remember(step.state, keyOf(request), { how: 'withdrawn', token: null })
   touchLock(step, lock.name)
   return cancelled('withdrawn')
 }

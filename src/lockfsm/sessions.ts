@@ -4,14 +4,15 @@ import type { Sequence, SessionId } from '../ids.ts'
 import { asSessionId } from '../ids.ts'
 import { quotaExceeded, refused, validForMs } from './answers.ts'
 import type { Step } from './answers.ts'
+import { changeSession, noteBirth, noteEnd, noteForgotten } from './changes.ts'
 import type { OpenSession, Origin, SessionRenewal } from './command.ts'
 import { unschedule } from './deadlines.ts'
 import { isSessionOver, scheduleSession } from './due.ts'
-import { endGrant, endWait } from './ending.ts'
+import { endGrant, endWait, rememberSession } from './ending.ts'
 import { durationMs, isTooOld } from './admission.ts'
 import type { Result, SessionOpened, SessionRenewed } from './outcome.ts'
 import { serveAll } from './queue.ts'
-import { bucketNumber, forgetSession, recallOpening, rememberOpening } from './remembered.ts'
+import { forgetSession, recallOpening } from './remembered.ts'
 import { insertSorted, removeSorted } from './sorted.ts'
 import { later, takeSequence } from './state.ts'
 import type { Lock, LockState, Request, Session } from './state.ts'
@@ -43,8 +44,11 @@ export function openSession(state: LockState, origin: Origin, command: OpenSessi
     claimed: false,
     requests: new Map(),
     heapPosition: null,
+    digested: 0,
+    changedPlace: 0,
   }
   enterSession(state, session)
+  noteBirth(state, session)
   return opened(state, session, { repeated: false })
 }
 
@@ -55,8 +59,9 @@ function repeatOpening(state: LockState, origin: Origin, session: Session, ttlMs
   }
   const { attemptsMax } = state.limits
   if (session.attempts.length >= attemptsMax) return quotaExceeded('attempts', attemptsMax)
-  session.attempts = [...session.attempts, origin]
-  session.giveBackAt = null
+  const change = changeSession(state, session)
+  change.attempts = [...session.attempts, origin]
+  change.giveBackAt = null
   scheduleSession(state, session)
   return opened(state, session, { repeated: true })
 }
@@ -86,10 +91,11 @@ export function enterSession(state: LockState, session: Session): void {
 export function renewSession(state: LockState, { session: id, ttlMs }: SessionRenewal): SessionRenewed {
   const session = liveSession(state, id)
   if (typeof session === 'string') return { session: id, refusal: session }
-  if (ttlMs !== null) session.ttlMs = durationMs(ttlMs)
+  const change = changeSession(state, session)
+  if (ttlMs !== null) change.ttlMs = durationMs(ttlMs)
   const renewed = later(state, session.ttlMs)
   // Never to an earlier moment: somebody may count on the deadline as it is.
-  if (renewed > session.deadline) session.deadline = renewed
+  if (renewed > session.deadline) change.deadline = renewed
   claimSession(state, session)
   scheduleSession(state, session)
   return {
@@ -105,8 +111,9 @@ export function renewSession(state: LockState, { session: id, ttlMs }: SessionRe
  */
 export function claimSession(state: LockState, session: Session): void {
   if (session.claimed) return
-  session.claimed = true
-  session.giveBackAt = null
+  const change = changeSession(state, session)
+  change.claimed = true
+  change.giveBackAt = null
   scheduleSession(state, session)
 }
 
@@ -131,8 +138,9 @@ export function takeApart(step: Step, session: Session, touched: Set<Lock>): rea
   state.openings.delete(session.requestId)
   removeSorted(state.sessionsBySequence, session)
   unschedule(state.deadlines, session)
-  forgetSession(state.remembered, session.id)
-  rememberOpening(state.remembered, bucketNumber(state.time), session.requestId, session.id)
+  noteEnd(state, session)
+  noteForgotten(state, session.id, forgetSession(state.remembered, session.id))
+  rememberSession(state, session)
 
   const requests = [...session.requests.values()]
   session.requests.clear()

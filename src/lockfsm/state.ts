@@ -5,6 +5,8 @@ import type { ClusterTime, LockName, NodeId, RequestId, Run, Sequence, SessionId
 import { asClusterTime, asSequence, asToken } from '../ids.ts'
 import { isNameBefore } from './byte-order.ts'
 import type { OrderedName } from './byte-order.ts'
+import { createChanges } from './changes.ts'
+import type { Changes, RecordOwner, Tracked } from './changes.ts'
 import { createDeadlines } from './deadlines.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
 import { createEndedTokens } from './ended-tokens.ts'
@@ -12,6 +14,7 @@ import type { EndedTokens } from './ended-tokens.ts'
 import type { Origin } from './command.ts'
 import { createRemembered } from './remembered.ts'
 import type { Remembered } from './remembered.ts'
+import { ShardedMap } from './sharded-map.ts'
 import { createSorted } from './sorted.ts'
 import type { Sorted } from './sorted.ts'
 
@@ -48,31 +51,34 @@ export interface LockState {
   /** Ordinal of the next grant that ends otherwise than by release. */
   nextEnding: number
   readonly runs: Map<NodeId, NodeRun>
-  readonly sessions: Map<SessionId, Session>
+  readonly sessions: ShardedMap<SessionId, Session>
   /** The living requests that have no session. */
-  readonly sessionless: Map<RequestId, Request>
+  readonly sessionless: ShardedMap<RequestId, Request>
   readonly remembered: Remembered
   readonly endedTokens: EndedTokens
 
   // Derived.
   /** Living sessions by the request id that opened them. */
-  readonly openings: Map<RequestId, Session>
+  readonly openings: ShardedMap<RequestId, Session>
   /** Only those that are held or awaited. */
-  readonly locks: Map<LockName, Lock>
+  readonly locks: ShardedMap<LockName, Lock>
   readonly locksByName: Sorted<Lock>
   readonly sessionsBySequence: Sorted<Session>
   readonly deadlines: Deadlines<Session | Request>
   held: number
   waiting: number
+
+  /** For checkpoints; `apply` writes it and never reads it. */
+  readonly changes: Changes
 }
 
 /** The newest run seen of a node, and the number of its last applied command. */
-export interface NodeRun {
+export interface NodeRun extends RecordOwner {
   run: Run
   number: number
 }
 
-export interface Session extends Timed {
+export interface Session extends Timed, Tracked, Readonly<MutableSession> {
   readonly kind: 'session'
   readonly id: SessionId
   /** Of its opening. */
@@ -80,22 +86,26 @@ export interface Session extends Timed {
   /** Of its opening; with the TTL asked for then, a repeat is recognised. */
   readonly requestId: RequestId
   readonly openedTtlMs: number
-  ttlMs: number
-  deadline: ClusterTime
   readonly name: string | null
   readonly metadata: string | null
+  /** Derived: its living requests. */
+  readonly requests: Map<RequestId, Request>
+}
+
+/** What changes of a session: `changeSession` hands it out for writing. */
+export interface MutableSession {
+  ttlMs: number
+  deadline: ClusterTime
   /** Attempts to open it that were not withdrawn. Replaced, never changed. */
   attempts: readonly Origin[]
   /** When it ends because nobody is known to have learned its id; null while somebody may have. */
   giveBackAt: ClusterTime | null
   /** A renewal or an acquire has named it: its id is known, whatever becomes of the attempts. */
   claimed: boolean
-  /** Derived: its living requests. */
-  readonly requests: Map<RequestId, Request>
 }
 
 /** Waits while `token` is null, then holds; when it has ended there is no such record any more. */
-export interface Request extends Timed {
+export interface Request extends Timed, Tracked, Readonly<MutableRequest> {
   readonly kind: 'request'
   readonly id: RequestId
   readonly lock: Lock
@@ -103,8 +113,13 @@ export interface Request extends Timed {
   readonly sequence: Sequence
   readonly owner: string | null
   readonly metadata: string | null
-  /** TTL of the grant itself as the first attempt asked for it, and as it is now; null with a session. */
+  /** TTL of the grant itself as the first attempt asked for it; null with a session. */
   readonly askedTtlMs: number | null
+}
+
+/** What changes of a request: `changeRequest` hands it out for writing. */
+export interface MutableRequest {
+  /** TTL of the grant itself as it is now; null with a session. */
   ttlMs: number | null
   /** In the order of their arrival, at most `attemptsMax`. Replaced, never changed. */
   attempts: readonly Attempt[]
@@ -139,30 +154,42 @@ export interface Lock extends OrderedName {
 export const noQueue: Request[] = []
 Object.freeze(noQueue)
 
-export function createState(limits: Limits): LockState {
+/** Where to begin to count. */
+export interface FirstCounters {
+  readonly token: Token
+  readonly sequence: Sequence
+}
+
+const fromOne: FirstCounters = { token: asToken(1), sequence: asSequence(1) }
+
+export function createState(limits: Limits, first = fromOne): LockState {
   return {
     limits,
     time: asClusterTime(0),
-    nextSequence: asSequence(1),
-    nextToken: asToken(1),
+    nextSequence: first.sequence,
+    nextToken: first.token,
     nextEnding: 1,
     runs: new Map(),
-    sessions: new Map(),
-    sessionless: new Map(),
+    sessions: new ShardedMap(),
+    sessionless: new ShardedMap(),
     remembered: createRemembered(),
     endedTokens: createEndedTokens(),
-    openings: new Map(),
-    locks: new Map(),
+    openings: new ShardedMap(),
+    locks: new ShardedMap(),
     locksByName: createSorted<Lock>(isNameBefore),
     sessionsBySequence: createSorted<Session>((a, b) => a.sequence < b.sequence),
     deadlines: createDeadlines(),
     held: 0,
     waiting: 0,
+    changes: createChanges(asSequence(1)),
   }
 }
 
 /** The living requests of a session, or those without one. */
-export function requestsOf(state: LockState, session: Session | null): Map<RequestId, Request> {
+export function requestsOf(
+  state: LockState,
+  session: Session | null,
+): Map<RequestId, Request> | ShardedMap<RequestId, Request> {
   return session === null ? state.sessionless : session.requests
 }
 

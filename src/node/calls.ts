@@ -1,9 +1,10 @@
 // Calls of clients from their arrival to their answer: which outcome belongs to which client, and what may be said when
-// none comes. `noLeader` and `overloaded` mean *not done and never will be*; everything less certain is `unknown` (S4).
+// none comes. `noLeader`, `overloaded` and `diskLow` mean *not done and never will be*; all less certain is `unknown` (S4).
 //
 // An attempt whose client did not get, and will not get, the grant is withdrawn, and only after it was seen applied: a
 // withdrawal that overtook its attempt would take nothing and leave a grant that nobody knows of (H13, H14).
 import { unreachable } from '../assert.ts'
+import type { ForwardRefusal } from '../codec/frame.ts'
 import type { Index } from '../ids.ts'
 import type { WithdrawnAttempt } from '../lockfsm/command.ts'
 import type { Refused, Result } from '../lockfsm/outcome.ts'
@@ -19,6 +20,7 @@ export type Answer =
   | { readonly kind: 'outcome'; readonly index: Index; readonly result: Exclude<Result, { kind: 'queued' }> }
   | { readonly kind: 'noLeader' }
   | { readonly kind: 'overloaded' }
+  | { readonly kind: 'diskLow' }
   | { readonly kind: 'unknown' }
 
 export interface CallRequest {
@@ -107,6 +109,10 @@ export class Calls {
         return this.#learnQueued(call)
       case 'outcome':
         return this.#learnOutcome(call, fate.index, fate.result)
+      case 'jumpedOver':
+        // Its attempt is in no set: there is nothing to withdraw.
+        if (call.phase !== 'settled') this.#settle(call, { kind: 'unknown' })
+        return
       case 'notDone':
         return this.#learnNotDone(call, fate.reason)
       default:
@@ -132,9 +138,9 @@ export class Calls {
     if (!begun && isKept) this.#withdraw(call)
   }
 
-  #learnNotDone(call: Call, reason: 'passedOver' | 'notLeader' | 'overloaded' | 'tooOld'): void {
+  #learnNotDone(call: Call, reason: 'passedOver' | 'tooOld' | ForwardRefusal): void {
     if (call.phase === 'settled') return
-    if (reason === 'overloaded') this.#settle(call, { kind: 'overloaded' })
+    if (reason === 'overloaded' || reason === 'diskLow') this.#settle(call, { kind: reason })
     else if (this.#parts.now() - call.since >= noLeaderAfterMs) this.#settle(call, { kind: 'noLeader' })
     else this.#submit(call)
   }

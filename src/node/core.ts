@@ -2,9 +2,18 @@
 // be read back. Inputs in, effects carried out in their order, each step's before the next input.
 import { unreachable } from '../assert.ts'
 import { asIo } from '../ids.ts'
-import type { Index, Io, NodeId } from '../ids.ts'
-import type { Effect, LoadEntries, RefuseTransfer, RoleChanged, Send } from '../raft/effect.ts'
-import type { Entry } from '../raft/entry.ts'
+import type { Incarnation, Index, Io, NodeId } from '../ids.ts'
+import type {
+  Effect,
+  IgnoreSnapshot,
+  InstallSnapshot,
+  LoadEntries,
+  RefuseReplacement,
+  RefuseTransfer,
+  RoleChanged,
+  Send,
+} from '../raft/effect.ts'
+import type { CheckpointMark, Entry } from '../raft/entry.ts'
 import type { Input } from '../raft/input.ts'
 import type { Message } from '../raft/message.ts'
 import type { RaftState } from '../raft/state.ts'
@@ -14,12 +23,17 @@ import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
 
 export interface CoreEvents {
-  send(to: NodeId, message: Message): void
+  send(to: NodeId, as: Incarnation | null, message: Message): void
   apply(entries: readonly Entry[]): void
   readReady(id: number, index: Index): void
   readRefused(id: number): void
   transferRefused(reason: RefuseTransfer['reason']): void
   roleChanged(change: RoleChanged): void
+  sendSnapshot(to: NodeId): void
+  installSnapshot(effect: InstallSnapshot): void
+  ignoreSnapshot(effect: IgnoreSnapshot): void
+  storeCounted(): void
+  replacementRefused(refusal: RefuseReplacement): void
   /** Something arrived from the disk: a turn is due. */
   wake(): void
 }
@@ -58,7 +72,7 @@ export class Core {
     this.#durableIo = io
     const ready = this.#held.filter(({ after }) => after !== null && after <= io)
     this.#held = this.#held.filter(({ after }) => after === null || after > io)
-    for (const { to, message } of ready) this.#events.send(to, message)
+    for (const { to, as, message } of ready) this.#events.send(to, as, message)
     this.receive({ kind: 'persisted', io })
   }
 
@@ -74,10 +88,10 @@ export class Core {
     for (const effect of step(this.raft, input)) this.#carryOut(effect)
   }
 
-  propose(payload: Uint8Array, now: number): ProposalFate {
+  propose(payload: Uint8Array, now: number, note: CheckpointMark | null = null): ProposalFate {
     this.#proposal = 'appended'
     // Whether there is room was judged command by command (intake.ts); here only the reserve is the limit.
-    this.step({ kind: 'propose', payload, exempt: true, now })
+    this.step({ kind: 'propose', payload, note, exempt: true, now })
     return this.#proposal
   }
 
@@ -87,7 +101,8 @@ export class Core {
         return this.disk.persist(effect)
       case 'send':
         // What is said between the completion of a write and the turn in which the core learns of it waits for nothing.
-        if (effect.after === null || effect.after <= this.#durableIo) this.#events.send(effect.to, effect.message)
+        if (effect.after === null || effect.after <= this.#durableIo)
+          this.#events.send(effect.to, effect.as, effect.message)
         else this.#held.push(effect)
         return
       case 'apply':
@@ -105,6 +120,16 @@ export class Core {
         return this.#load(effect)
       case 'roleChanged':
         return this.#events.roleChanged(effect)
+      case 'sendSnapshot':
+        return this.#events.sendSnapshot(effect.to)
+      case 'installSnapshot':
+        return this.#events.installSnapshot(effect)
+      case 'ignoreSnapshot':
+        return this.#events.ignoreSnapshot(effect)
+      case 'storeCounted':
+        return this.#events.storeCounted()
+      case 'refuseReplacement':
+        return this.#events.replacementRefused(effect)
       default:
         return unreachable(effect)
     }
@@ -112,6 +137,8 @@ export class Core {
 
   #load({ load, from, to, bytesMax }: LoadEntries): void {
     this.#store.read({ from, to, bytesMax }, (error, entries) => {
+      // A snapshot may have taken the place of what was being read.
+      if (!this.raft.loads.has(load)) return
       if (error === null) this.receive({ kind: 'entriesLoaded', load, entries })
       else {
         const advice =

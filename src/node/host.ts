@@ -33,7 +33,7 @@ export interface Report {
 
 /** Why a process ends by itself; each has an exit code of its own (main.ts). `advice` says what to do. */
 export interface Failure {
-  readonly code: 'write_failed' | 'damaged' | 'stranger' | 'old_run'
+  readonly code: 'write_failed' | 'damaged' | 'stranger' | 'old_run' | 'diverged'
   readonly message: string
   readonly advice: string
 }

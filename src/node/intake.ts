@@ -12,6 +12,14 @@ import type { Sending } from './own-commands.ts'
 export const entryBytesMax = 256 * 1024
 export const entryCommandsMax = 2000
 
+/** How much can be taken in, in bytes: of what brings work, and of all else, for which there is a reserve. */
+export interface Room {
+  readonly ordinary: number
+  readonly exempt: number
+  /** Nothing that brings work is taken in, for want of disk space. */
+  readonly isDiskLow: boolean
+}
+
 /** Says to `node` that commands of one of its sendings were not appended. */
 export type Refuse = (node: NodeId, sending: number, reason: ForwardRefusal, numbers: readonly number[]) => void
 
@@ -45,16 +53,18 @@ export class Intake {
   }
 
   /**
-   * Takes commands of `node` in, as far as there is room for them (in bytes, with and without the reserve). Throws
-   * FormatError when they are no commands of that node.
+   * Takes commands of `node` in, as far as there is room for them. Throws FormatError when they are no commands of that
+   * node.
    */
-  take(node: NodeId, { sending, commands }: Sending, room: { ordinary: number; exempt: number }): void {
+  take(node: NodeId, { sending, commands }: Sending, room: Room): void {
     const decoded = commands.map((bytes) => ({ bytes, ...decodeCommand(bytes) }))
     if (decoded.some(({ origin }) => origin.node !== node)) throw new FormatError('a command of another node')
-    const overloaded: number[] = []
+    const [overloaded, diskLow]: [number[], number[]] = [[], []]
     for (const { bytes, origin, command } of decoded) {
       const left = (bringsWork(command) ? room.ordinary : room.exempt) - this.bytes
-      if (left >= bytes.length) {
+      if (room.isDiskLow && bringsWork(command)) {
+        diskLow.push(origin.number)
+      } else if (left >= bytes.length) {
         this.#waiting.push({ node, sending, number: origin.number, bytes })
         this.bytes += bytes.length
       } else {
@@ -62,6 +72,7 @@ export class Intake {
       }
     }
     if (overloaded.length > 0) this.#refuse(node, sending, 'overloaded', overloaded)
+    if (diskLow.length > 0) this.#refuse(node, sending, 'diskLow', diskLow)
   }
 
   /** The next payload; empty when nothing waits. */

@@ -9,6 +9,7 @@ import type { Leader } from '../raft/state.ts'
 import type { Core } from './core.ts'
 import { entryBytesMax } from './intake.ts'
 import type { Intake } from './intake.ts'
+import type { Marks } from './marks.ts'
 import type { Submitted, Submitter } from './own-commands.ts'
 
 /** Commands are held back while our disk writes, so that the next entry holds more of them; but not longer than this. */
@@ -28,11 +29,22 @@ interface Announcement {
   readonly command: Submitted
 }
 
+export interface LeadingParts {
+  readonly core: Core
+  readonly intake: Intake
+  readonly lock: LockState
+  readonly commands: Submitter
+  readonly marks: Marks
+  /** Asks for another turn. */
+  wake(): void
+}
+
 export class Leading {
   readonly #core: Core
   readonly #intake: Intake
   readonly #lock: LockState
   readonly #commands: Submitter
+  readonly #marks: Marks
   readonly #wake: () => void
   #holdingSince: number | null = null
   /** What the intake held at the last look. */
@@ -44,13 +56,13 @@ export class Leading {
   entries = 0
   commands = 0
 
-  /** `wake`: asks for another turn. */
-  constructor(parts: { core: Core; intake: Intake; lock: LockState; commands: Submitter; wake: () => void }) {
+  constructor(parts: LeadingParts) {
     this.#core = parts.core
     this.#intake = parts.intake
     this.#lock = parts.lock
     this.#commands = parts.commands
-    this.#wake = parts.wake
+    this.#marks = parts.marks
+    this.#wake = () => parts.wake()
   }
 
   /** To be called at the end of every turn, before the tick. */
@@ -59,6 +71,7 @@ export class Leading {
     if (role.kind !== 'leader') return
     this.#watchNodes(role, now)
     this.#pack(now)
+    this.#mark(now)
     this.#letTimePass(role, now)
   }
 
@@ -107,6 +120,15 @@ export class Leading {
     return true
   }
 
+  #mark(now: number): void {
+    const { raft } = this.#core
+    // A leader that has not applied what was there before it does not know what has gone by.
+    if (!this.#marks.isDue || raft.appliedIndex < raft.commitIndex) return
+    if (this.#core.propose(new Uint8Array(0), now, { kind: 'checkpoint' }) === 'appended') {
+      this.#marks.proposed(raft.log.lastIndex)
+    }
+  }
+
   /** Proposes an entry without commands when a deadline is due, or nothing was written for long. */
   #letTimePass(role: Leader, now: number): void {
     const { raft } = this.#core
@@ -141,7 +163,7 @@ export class Leading {
     const command = this.#commands.submit({
       command: { kind: 'nodeLost', node, run, number },
       learn: (fate) => {
-        if (fate.kind === 'notDone' && this.#lost.get(node)?.command === command) this.#lost.delete(node)
+        if (fate.kind !== 'outcome' && this.#lost.get(node)?.command === command) this.#lost.delete(node)
       },
     })
     this.#lost.set(node, { run, number, at: now, command })

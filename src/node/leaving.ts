@@ -4,10 +4,10 @@
 import type { Index } from '../ids.ts'
 import type { LockState } from '../lockfsm/state.ts'
 import { viewRequest } from '../lockfsm/views.ts'
+import type { Administration } from './administration.ts'
 import type { Answer, Call, Calls } from './calls.ts'
 import type { OwnCommands } from './own-commands.ts'
 import type { ReadRounds } from './read-rounds.ts'
-import type { Transfers } from './transfers.ts'
 import type { Withdrawals } from './withdrawals.ts'
 
 const withdrawMs = 1000
@@ -16,7 +16,7 @@ export interface LeavingParts {
   readonly lock: LockState
   readonly calls: Calls
   readonly reads: ReadRounds
-  readonly transfers: Transfers
+  readonly administration: Administration
   readonly withdrawals: Withdrawals
   readonly commands: OwnCommands
   appliedIndex(): Index
@@ -32,10 +32,10 @@ export class Leaving {
 
   /** Answers everything. `left` is called in a later turn, once. */
   begin(now: number, left: () => void): void {
-    const { calls, reads, transfers } = this.#parts
+    const { calls, reads, administration } = this.#parts
     calls.stop((call) => this.#lastAnswer(call))
     reads.stop()
-    transfers.stop()
+    administration.stop()
     this.#under = { until: now + withdrawMs, left }
   }
 

@@ -19,6 +19,8 @@ const windowBytes = 4 * 1024 * 1024
 export type Fate =
   | { readonly kind: 'queued'; readonly index: Index }
   | { readonly kind: 'outcome'; readonly index: Index; readonly result: Exclude<Result, { kind: 'queued' }> }
+  /** A snapshot came in place of the entry that would have told: whether it was done will never be known (H19). */
+  | { readonly kind: 'jumpedOver' }
   /** Certainly not done. It may be submitted again, as a new command. */
   | { readonly kind: 'notDone'; readonly reason: 'passedOver' | ForwardRefusal }
 
@@ -84,7 +86,8 @@ interface OwnCommand extends Submitted {
 
 export interface OwnCommandsParts {
   readonly node: NodeId
-  readonly run: Run
+  /** Known before the first command is sent. */
+  run(): Run
   /** What this node has applied now. */
   clusterTime(): ClusterTime
   /**
@@ -160,7 +163,7 @@ export class OwnCommands implements Submitter {
   /**
    * `numbers` of that sending were not appended by it. Those of which no other sending is left are certainly not done; of
    * the others nothing is known, and they go again before anything new. A leader that does not lead has not taken what
-   * came behind them either; one that is overloaded may have, and its load must not grow by copies of that.
+   * came behind them either; one that has no room may have, and its load must not grow by copies of that.
    *
    * Returns whether the next sending should wait, because it would only be refused like this one.
    */
@@ -207,6 +210,31 @@ export class OwnCommands implements Submitter {
     }
   }
 
+  /**
+   * A snapshot was installed whose state has applied our commands up to `number`: nothing is concluded from that number.
+   * `told` says what a command that has not been answered is told by that state; null: nothing.
+   */
+  installed(
+    number: number,
+    index: Index,
+    told: (command: UnstampedCommand, number: number) => Exclude<Result, { kind: 'done' }> | null,
+  ): void {
+    const waited = [...this.#queued.values()]
+    for (const command of [...waited, ...this.#takeUpTo(number)]) {
+      const ownNumber = command.number ?? 0
+      const result = told(command.submission.command, ownNumber)
+      const wasQueued = this.#queued.delete(ownNumber)
+      if (result === null) {
+        command.submission.learn({ kind: 'jumpedOver' })
+      } else if (result.kind !== 'queued') {
+        command.submission.learn({ kind: 'outcome', index, result })
+      } else {
+        this.#queued.set(ownNumber, command)
+        if (!wasQueued) command.submission.learn({ kind: 'queued', index })
+      }
+    }
+  }
+
   /** Nothing more will be said to this command, which had been applied as `queued`. */
   forget(number: number): void {
     this.#queued.delete(number)
@@ -218,7 +246,8 @@ export class OwnCommands implements Submitter {
   }
 
   #putUnsent(ready: boolean, sending: OpenSending): void {
-    const { node, run } = this.#parts
+    const { node } = this.#parts
+    const run = this.#parts.run()
     const takenInAt = this.#parts.clusterTime()
     for (const command of this.#unsent) {
       if (this.#bytesOnRoute >= windowBytes) break

@@ -6,7 +6,8 @@
 // is gone; accepted by the same run, or no answer, proves nothing (H34). A link that says nothing is given up at either end
 // (link-watch.ts) and dialled a moment later.
 import { decodeFrame, encodeFrame } from '../codec/frame.ts'
-import type { Frame, Introduction, LinkFrame, RejectReason } from '../codec/frame.ts'
+import type { Frame, LinkFrame, RejectReason } from '../codec/frame.ts'
+import type { Introduction } from '../codec/introduction.ts'
 import { FormatError } from '../codec/packr.ts'
 import type { Incarnation, NodeId, Run } from '../ids.ts'
 import type { Host, Timer } from './host.ts'
@@ -31,7 +32,7 @@ export interface PeersParts {
   /** The peer refused us. */
   rejected(peer: NodeId, reason: RejectReason, detail: string): void
   /** The link we send over is new. `restarted`: the peer's process or disk is not the one we knew. */
-  connected(peer: NodeId, restarted: boolean): void
+  connected(peer: NodeId, restarted: boolean, introduction: Introduction): void
   /** The process that we knew is gone for certain. */
   gone(peer: NodeId): void
   frame(from: NodeId, frame: Frame): void
@@ -176,7 +177,7 @@ export class Peers {
     peer.dialledLife = introduction
     this.#noteLife(peer, introduction)
     this.#parts.met(introduction)
-    this.#parts.connected(peer.id, restarted)
+    this.#parts.connected(peer.id, restarted, introduction)
   }
 
   #onDialledClosed(peer: Peer, closed: LinkClosed): void {

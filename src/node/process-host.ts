@@ -1,5 +1,7 @@
-// The host of a real process: Node.js' monotonic clock, its timers and its random source.
+// The host of a real process: Node.js' monotonic clock, its timers and its random source; and the file system below it.
 import { randomBytes } from 'node:crypto'
+import { statfs } from 'node:fs'
+import type { Volume } from './disk-space.ts'
 import type { Failure, Host, Report, Timer } from './host.ts'
 
 export function createProcessHost(voice: { report(report: Report): void; fatal(failure: Failure): void }): Host {
@@ -18,5 +20,16 @@ export function createProcessHost(voice: { report(report: Report): void; fatal(f
     randomId: () => randomBytes(16).toString('hex'),
     report: (report) => voice.report(report),
     fatal: (failure) => voice.fatal(failure),
+  }
+}
+
+/** The file system of `folder`, which must exist when it is asked. */
+export function createVolume(folder: string): Volume {
+  return {
+    freeBytes: (done) =>
+      statfs(folder, (error, stats) => {
+        if (error === null) done(null, stats.bavail * stats.bsize)
+        else done(error, 0)
+      }),
   }
 }

@@ -4,56 +4,71 @@
 //
 // A call's way: `call` -> own-commands (numbered) -> the leader's intake -> an entry -> apply here -> the call's answer.
 import { unreachable } from '../assert.ts'
-import { decodePayload } from '../codec/command.ts'
-import type { ForwardRefused, Frame } from '../codec/frame.ts'
+import type { Tally } from '../codec/digest.ts'
+import type { Frame } from '../codec/frame.ts'
 import { FormatError } from '../codec/packr.ts'
-import type { ClusterTime, Index, NodeId, Run, Term } from '../ids.ts'
-import { apply } from '../lockfsm/apply.ts'
-import type { LockState } from '../lockfsm/state.ts'
-import type { RefuseTransfer, RoleChanged } from '../raft/effect.ts'
-import type { Entry } from '../raft/entry.ts'
-import { roomForProposals } from '../raft/propose.ts'
+import { asIndex, asRun } from '../ids.ts'
+import type { ClusterId, ClusterTime, Incarnation, Index, NodeId, Run, Term } from '../ids.ts'
+import type { Limits, LockState } from '../lockfsm/state.ts'
+import type { RoleChanged } from '../raft/effect.ts'
+import { isCounted } from '../raft/members.ts'
 import type { RaftState } from '../raft/state.ts'
 import { wakeAt } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
+import type { StateStore } from '../storage/state-store.ts'
+import { Administration } from './administration.ts'
+import { refusalOf } from './admission.ts'
+import { Applying } from './applying.ts'
+import type { Backups } from './backup.ts'
 import { Calls } from './calls.ts'
 import type { CallRequest } from './calls.ts'
 import { Core } from './core.ts'
+import type { DiskSpace } from './disk-space.ts'
 import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
-import { Intake } from './intake.ts'
+import { Forwarding } from './forwarding.ts'
+import { Keeping } from './keeping.ts'
+import type { KeepingOptions } from './keeping.ts'
 import { Leading } from './leading.ts'
 import { Leaving } from './leaving.ts'
-import { bringsWork, inParts, OwnCommands } from './own-commands.ts'
-import type { Sending } from './own-commands.ts'
+import { OwnCommands } from './own-commands.ts'
 import type { Peers } from './peers.ts'
 import { ReadRounds } from './read-rounds.ts'
 import type { ReadRequest } from './read-rounds.ts'
 import { Renewals } from './renewals.ts'
-import { transferWaitMs, Transfers } from './transfers.ts'
+import type { ReplaceCall } from './replacements.ts'
 import type { TransferCall } from './transfers.ts'
 import { Withdrawals } from './withdrawals.ts'
+import type { Witnesses } from './witnesses.ts'
 
-/** After a leader refused us we ask again so much later, unless we hear of another. */
-const refusedPauseMs = { notLeader: 25, overloaded: 50 }
 /** A node that is further behind than this is not ready. */
 const entriesBehindMax = 1000
-const callsOpenMax = 10_000
-/** So many more may be open that end work instead of bringing it: releases, renewals, cancels. */
-const callsReserve = 2000
-const callsQueuedMax = 100_000
 /** An orderly stop waits so long for another leader. */
 const stopTransferMs = 1500
 
 export interface ReplicaParts {
   readonly self: NodeId
+  /** How often the process was started with this disk. */
   readonly run: Run
+  readonly incarnation: Incarnation
+  readonly clusterId: ClusterId
+  readonly limits: Limits
+  readonly keeping: KeepingOptions
   readonly host: Host
   readonly store: LogStore
   readonly disk: DiskWriter
   readonly peers: Peers
   readonly raft: RaftState
   readonly lock: LockState
+  readonly state: StateStore
+  /** Of the lock table as it was loaded. */
+  readonly tally: Tally
+  readonly witnesses: Witnesses
+  readonly space: DiskSpace
+  /** Stores that this disk counts from now on, then calls `stored`. */
+  storeCounted(stored: () => void): void
+  failed(error: Error): void
+  readonly backups: Backups
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string }
@@ -63,49 +78,56 @@ export class Replica {
   readonly lock: LockState
   readonly calls: Calls
   readonly leading: Leading
+  readonly keeping: Keeping
+  readonly backups: Backups
   readonly #parts: ReplicaParts
   readonly #commands: OwnCommands
   readonly #renewals: Renewals
   readonly #withdrawals: Withdrawals
-  readonly #intake: Intake
+  readonly #forwarding: Forwarding
   readonly #reads: ReadRounds
-  readonly #transfers: Transfers
+  readonly #administration: Administration
   #leader: NodeId | null = null
   #term: Term | null = null
-  #pausedUntil = -Infinity
   #wake: () => void
   #stopping = false
   readonly #leaving: Leaving
-  #appliedIndex: Index
+  readonly #applying: Applying
 
   constructor(parts: ReplicaParts, wake: () => void) {
     this.#parts = parts
     this.#wake = wake
     this.lock = parts.lock
-    this.#appliedIndex = parts.raft.appliedIndex
+    this.backups = parts.backups
     this.core = this.#createCore()
     // Far from the names of other runs of this node: an answer to one of theirs must not be taken for ours (B71).
     const farAway = () => Math.floor(parts.host.random() * 2 ** 48)
     this.#commands = new OwnCommands({
       node: parts.self,
-      run: parts.run,
+      run: () => this.#applying.run ?? asRun(0),
       clusterTime: () => this.clusterTime,
       lastSending: farAway(),
     })
     this.#renewals = new Renewals(this.#commands)
     this.#withdrawals = new Withdrawals(this.#commands, ({ number }) => this.#commands.forget(number))
-    this.#intake = new Intake((node, sending, reason, numbers) =>
-      this.#refuse(node, { kind: 'forwardRefused', sending, reason, numbers }),
-    )
+    this.#forwarding = this.#createForwarding()
+    this.keeping = this.#createKeeping(farAway())
     this.leading = new Leading({
       core: this.core,
-      intake: this.#intake,
+      marks: this.keeping.marks,
+      intake: this.#forwarding.intake,
       lock: parts.lock,
       commands: this.#commands,
       wake,
     })
     this.#reads = new ReadRounds(farAway(), (id) => this.core.step({ kind: 'read', id, now: this.core.raft.now }))
-    this.#transfers = new Transfers()
+    this.#administration = new Administration({
+      self: parts.self,
+      host: parts.host,
+      core: this.core,
+      leader: () => this.#leader,
+      send: (to, frame) => parts.peers.send(to, frame),
+    })
     this.calls = new Calls({
       now: () => parts.host.now(),
       submitterOf: (command) => (command.kind === 'renewSessions' ? this.#renewals : this.#commands),
@@ -115,12 +137,20 @@ export class Replica {
       lock: parts.lock,
       calls: this.calls,
       reads: this.#reads,
-      transfers: this.#transfers,
+      administration: this.#administration,
       withdrawals: this.#withdrawals,
       commands: this.#commands,
-      appliedIndex: () => this.#appliedIndex,
+      appliedIndex: () => this.appliedIndex,
     })
-    this.#announceRun()
+    this.#applying = new Applying({
+      ...parts,
+      core: this.core,
+      commands: this.#commands,
+      leads: () => this.#leader === parts.self,
+      applied: (entry) => this.keeping.applied(entry),
+      replaced: (member, incarnation) => this.#administration.replaced(member, incarnation),
+      reached: (index) => this.#reads.applied(index),
+    })
   }
 
   // ---- what clients ask
@@ -130,18 +160,22 @@ export class Replica {
     return this.lock.time
   }
 
-  /**
-   * Index of the last entry that the lock table of this node has applied. The core's own index can be ahead of it: it
-   * says what was handed out, and one step may hand out twice, what was read from disk and what was in memory behind it.
-   */
+  /** Index of the last entry that the lock table of this node has applied (applying.ts). */
   get appliedIndex(): Index {
-    return this.#appliedIndex
+    return this.#applying.index
+  }
+
+  /** False while the records of our state are lost: what the lock table shows then never was. */
+  get hasState(): boolean {
+    return this.core.raft.canServe
   }
 
   /** Begins a call. The returned function says that its client is gone. */
   call(request: CallRequest): () => void {
-    if (this.#stopping || this.#hasTooMany(request)) {
-      request.answer(this.#stopping ? { kind: 'noLeader' } : { kind: 'overloaded' })
+    const { calls } = this
+    const refusal = this.#stopping ? 'noLeader' : refusalOf(request.command, { calls, space: this.#parts.space })
+    if (refusal !== null) {
+      request.answer({ kind: refusal })
       return () => {}
     }
     const call = this.calls.begin(request)
@@ -152,34 +186,23 @@ export class Replica {
     }
   }
 
-  /** Neither blocked waits nor calls that wait for a leader keep anybody from releasing or renewing: there is a reserve. */
-  #hasTooMany({ command }: CallRequest): boolean {
-    const { open, queued } = this.calls
-    if (queued >= callsQueuedMax && command.kind === 'acquire') return true
-    return open - queued >= (bringsWork(command) ? callsOpenMax : callsOpenMax + callsReserve)
-  }
-
   /** Calls `request.ready` when everything committed before now has been applied here. */
   read(request: ReadRequest): void {
-    if (this.#stopping) return request.noLeader()
+    if (this.#stopping || !this.hasState) return request.noLeader()
     this.#reads.read(request, this.#parts.host.now())
     this.#wake()
   }
 
   /** Hands leadership over; any node may be asked. */
   transfer(call: TransferCall): void {
-    const { to } = call
-    if (this.#stopping) return call.done('noLeader')
-    if (to !== null && !this.core.raft.members.includes(to)) return call.done('unknownMember')
-    if (to !== null && to === this.#leader) return call.done('done')
-    this.#transfers.add(call, this.#leader, this.#parts.host.now() + transferWaitMs)
-    if (this.#leader !== null) this.#askToHandOver(this.#leader, to)
+    if (this.#stopping) call.done('noLeader')
+    else this.#administration.transfer(call)
   }
 
-  #askToHandOver(leader: NodeId, to: NodeId | null): void {
-    const { self, peers } = this.#parts
-    if (leader === self) this.core.receive({ kind: 'transferLeadership', to })
-    else peers.send(leader, { kind: 'transferRequest', to })
+  /** Has a member be who has another disk; any node may be asked. */
+  replace(call: ReplaceCall): void {
+    if (this.#stopping) call.done('noLeader')
+    else this.#administration.replace(call)
   }
 
   get leader(): NodeId | null {
@@ -191,6 +214,8 @@ export class Replica {
     const { raft } = this.core
     const { role } = raft
     if (this.#stopping) return { ready: false, reason: 'stopping' }
+    if (!raft.canServe) return { ready: false, reason: 'waiting for a snapshot' }
+    if (this.#applying.run === null || !isCounted(raft)) return { ready: false, reason: 'not yet counted as a member' }
     if (this.#leader === null) return { ready: false, reason: 'no leader' }
     const committed = role.kind === 'follower' ? role.leaderCommit : raft.commitIndex
     if (role.kind === 'leader' && raft.appliedIndex < role.termStart) return { ready: false, reason: 'taking over' }
@@ -203,15 +228,27 @@ export class Replica {
   /** A frame of a peer. Throws FormatError when it makes no sense. */
   receive(from: NodeId, frame: Frame): void {
     switch (frame.kind) {
-      case 'raft':
-        return this.core.receive({ kind: 'message', from, message: frame.message })
+      case 'raft': {
+        const { as, message } = frame
+        if (message.kind === 'appendAccepted') {
+          this.#parts.witnesses.acknowledged(from, message.term, message.matchIndex)
+        }
+        return this.core.receive({ kind: 'message', from, as, message })
+      }
       case 'forward':
-        return this.#takeIn(from, frame)
       case 'forwardRefused':
-        return this.#onRefused(frame)
+        return this.#forwarding.receive(from, frame)
       case 'transferRequest':
-        if (this.#leader === this.#parts.self) this.core.receive({ kind: 'transferLeadership', to: frame.to })
-        return
+      case 'replaceRequest':
+      case 'replaceRefused':
+        return this.#administration.receive(from, frame)
+      case 'digest':
+      case 'snapshotOffer':
+      case 'snapshotChunk':
+      case 'snapshotEnd':
+      case 'snapshotReply':
+      case 'snapshotWanted':
+        return this.keeping.receive(from, frame)
       case 'hello':
       case 'welcome':
       case 'rejected':
@@ -224,6 +261,7 @@ export class Replica {
 
   connected(peer: NodeId, restarted: boolean): void {
     this.core.receive({ kind: 'peerConnected', peer, restarted })
+    this.keeping.connected(peer)
     if (peer === this.#leader) this.#routeChanged()
   }
 
@@ -237,12 +275,13 @@ export class Replica {
     this.core.drain(now)
     // Before anything is sent: what has waited here for too long must not leave as if it were new (H15).
     this.calls.expire(now)
-    this.#sendCommands(now)
+    this.#forwarding.turn(now)
     this.leading.turn(now)
     if (this.#leader !== null) this.#reads.flush(now)
     this.core.step({ kind: 'tick', now })
     this.#reads.expire(now)
-    this.#transfers.expire(now)
+    this.#administration.expire(now)
+    this.keeping.turn(now)
     this.core.disk.start()
     this.#leaving.turn(now)
   }
@@ -255,8 +294,7 @@ export class Replica {
   /** When the next turn is due if nothing arrives. */
   wakeAt(now: number): number {
     // The core wants a tick every 50 ms, or time would be lost (DESIGN 4).
-    const renewals = this.#hasRoute() ? Math.max(this.#renewals.wakeAt, this.#pausedUntil) : Infinity
-    return Math.min(now + 50, wakeAt(this.core.raft), this.leading.wakeAt(now), renewals)
+    return Math.min(now + 50, wakeAt(this.core.raft), this.leading.wakeAt(now), this.#forwarding.wakeAt())
   }
 
   /** Orderly stop: hands leadership over when we lead, answers what waits (leaving.ts), then calls `stopped`. */
@@ -270,68 +308,7 @@ export class Replica {
       this.#wake()
     }
     if (this.#leader !== this.#parts.self || this.core.raft.members.length === 1) return leave()
-    this.#transfers.add({ to: null, done: leave }, this.#leader, this.#parts.host.now() + stopTransferMs)
-    this.core.receive({ kind: 'transferLeadership', to: null })
-  }
-
-  #sendCommands(now: number): void {
-    const { self, peers } = this.#parts
-    const leader = this.#leader
-    if (leader === null || !this.#hasRoute() || now < this.#pausedUntil) return
-    this.#renewals.flush(now)
-    this.#withdrawals.flush()
-    const next = this.#commands.nextSending(this.readiness().ready)
-    if (next === null) return
-    if (leader === self) return this.#takeIn(self, next)
-    for (const part of inParts(next)) peers.send(leader, { kind: 'forward', ...part })
-  }
-
-  /** Whether commands can be sent: a leader is known, and is ourselves or at the other end of a link. */
-  #hasRoute(): boolean {
-    const leader = this.#leader
-    return leader !== null && (leader === this.#parts.self || this.#parts.peers.isConnected(leader))
-  }
-
-  #takeIn(node: NodeId, { sending, commands }: Sending): void {
-    const { raft } = this.core
-    const leads = raft.role.kind === 'leader'
-    const room = { ordinary: roomForProposals(raft, false), exempt: roomForProposals(raft, true) }
-    this.#intake.take(node, { sending, commands }, leads ? room : { ordinary: Infinity, exempt: Infinity })
-    // Who does not lead refuses at once, so that the sender knows this copy is in no log.
-    if (!leads) this.#intake.refuseAll()
-    this.#wake()
-  }
-
-  #refuse(node: NodeId, refusal: ForwardRefused): void {
-    if (node === this.#parts.self) this.#onRefused(refusal)
-    else this.#parts.peers.send(node, refusal)
-  }
-
-  #onRefused({ sending, reason, numbers }: ForwardRefused): void {
-    const shouldWait = this.#commands.refused(sending, reason, numbers)
-    if (shouldWait) this.#pausedUntil = this.#parts.host.now() + refusedPauseMs[reason]
-    this.#wake()
-  }
-
-  #applyEntries(entries: readonly Entry[]): void {
-    const { self, run } = this.#parts
-    /** By other nodes, whose clients wait for what was applied here: up to which index. */
-    const awaited = new Map<NodeId, Index>()
-    for (const { index, time, payload } of entries) {
-      const outcomes = apply(this.lock, { time, commands: decodePayload(payload) })
-      this.#appliedIndex = index
-      for (const outcome of outcomes) {
-        if (outcome.to.node !== self) awaited.set(outcome.to.node, index)
-        else if (outcome.to.run === run) this.#commands.applied(outcome, index)
-      }
-    }
-    if (this.#leader === self) this.#announceCommits(awaited)
-    this.#reads.applied(this.#appliedIndex)
-  }
-
-  #announceCommits(awaited: ReadonlyMap<NodeId, Index>): void {
-    const { now } = this.core.raft
-    for (const [by, index] of awaited) this.core.step({ kind: 'commitAwaited', by, index, now })
+    this.#administration.handOver(stopTransferMs, leave)
   }
 
   #onRoleChanged({ term, leader }: RoleChanged): void {
@@ -340,36 +317,53 @@ export class Replica {
     this.#leader = leader
     this.#term = term
     if (leader !== this.#parts.self) {
-      this.#intake.refuseAll()
+      this.#forwarding.intake.refuseAll()
       this.leading.ended()
     }
     this.#routeChanged()
     if (changed && leader !== null) {
       this.#parts.host.report({ level: 'info', message: `${leader} leads term ${term}` })
-      for (const to of this.#transfers.leaderChanged(leader)) this.#askToHandOver(leader, to)
+      this.#administration.leaderChanged(leader)
     }
   }
 
-  #onTransferRefused(reason: RefuseTransfer['reason']): void {
-    this.#parts.host.report({ level: 'info', message: `transfer of leadership: ${reason}` })
-    // When we do not lead any more, whoever leads now is asked or has settled it.
-    if (reason !== 'notLeader') this.#transfers.refused()
-  }
-
   #routeChanged(): void {
-    this.#pausedUntil = -Infinity
-    this.#commands.routeChanged()
+    this.#forwarding.routeChanged()
     this.#reads.refused(null)
   }
 
-  /** First command of this run: nobody answers for the attempts of earlier ones any more. */
-  #announceRun(): void {
-    this.#commands.submit({
-      command: { kind: 'nodeStarted' },
-      learn: (fate) => {
-        if (fate.kind === 'notDone') this.#announceRun()
-      },
+  #createForwarding(): Forwarding {
+    return new Forwarding({
+      ...this.#parts,
+      core: this.core,
+      commands: this.#commands,
+      renewals: this.#renewals,
+      withdrawals: this.#withdrawals,
+      leader: () => this.#leader,
+      counts: () => this.#applying.run !== null && isCounted(this.core.raft),
+      isReady: () => this.readiness().ready,
+      wake: () => this.#wake(),
     })
+  }
+
+  #createKeeping(firstTransfer: number): Keeping {
+    const { raft, peers, backups } = this.#parts
+    const keeping = new Keeping({
+      ...this.#parts,
+      core: this.core,
+      members: raft.members,
+      options: this.#parts.keeping,
+      firstTransfer,
+      leader: () => this.#leader,
+      send: (to, frame) => peers.send(to, frame),
+      installed: (index) => this.#applying.installed(index),
+      wake: () => this.#wake(),
+    })
+    keeping.holds.add(() => {
+      const from = backups.holdsLogFrom
+      return from === null ? null : asIndex(from - 1)
+    })
+    return keeping
   }
 
   #createCore(): Core {
@@ -380,11 +374,16 @@ export class Replica {
       store,
       disk,
       events: {
-        send: (to, message) => peers.send(to, { kind: 'raft', message }),
-        apply: (entries) => this.#applyEntries(entries),
-        readReady: (id, index) => this.#reads.answered(id, index, this.#appliedIndex),
+        send: (to, as, message) => peers.send(to, { kind: 'raft', as, message }),
+        apply: (entries) => this.#applying.entries(entries),
+        readReady: (id, index) => this.#reads.answered(id, index, this.appliedIndex),
         readRefused: (id) => this.#reads.refused(id),
-        transferRefused: (reason) => this.#onTransferRefused(reason),
+        transferRefused: (reason) => this.#administration.transferRefused(reason),
+        replacementRefused: (refusal) => this.#administration.replacementRefused(refusal),
+        sendSnapshot: (to) => this.keeping.sender.begin(to),
+        installSnapshot: (effect) => this.keeping.install(effect),
+        ignoreSnapshot: () => this.keeping.ignore(),
+        storeCounted: () => this.#parts.storeCounted(() => this.core.receive({ kind: 'countedStored' })),
         roleChanged: (change) => this.#onRoleChanged(change),
         wake: () => this.#wake(),
       },

@@ -33,8 +33,8 @@ export class Withdrawals {
       this.#commands.submit({
         command: { kind: 'withdraw', attempts },
         learn: (fate) => {
-          if (fate.kind === 'notDone') this.#pending.push(...attempts)
-          else if (fate.kind === 'outcome') attempts.forEach(this.#withdrawn)
+          if (fate.kind === 'outcome') attempts.forEach(this.#withdrawn)
+          else if (fate.kind !== 'queued') this.#pending.push(...attempts)
         },
       })
     }

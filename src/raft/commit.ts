@@ -13,7 +13,8 @@ import type { Leader, RaftState } from './state.ts'
 /** Moves the leader's commit index to what a majority has; the leader counts itself only for what its own disk has. */
 export function advanceCommit(state: RaftState, leader: Leader, effects: Effect[]): void {
   const durable: number[] = [state.durability.durableIndex]
-  for (const progress of leader.progress.values()) durable.push(progress.matchIndex)
+  // Of a member that is being replaced nothing counts yet, neither of its earlier disk nor of the new one (H28).
+  for (const progress of leader.progress.values()) durable.push(progress.countedIndex)
   const index = asIndex(reachedByMajority(durable))
   // An entry of an earlier term is committed only by one of our own behind it.
   if (index <= state.commitIndex || termAt(state.log, index) !== state.currentTerm) return
@@ -49,12 +50,14 @@ export function entriesToApplyLoaded(state: RaftState, entries: readonly Entry[]
   handOut(state, effects)
 }
 
-function handOut(state: RaftState, effects: Effect[]): void {
-  if (state.appliedIndex === state.commitIndex || state.applyLoad !== null) return
+/** Hands out what is committed and not applied, as far as it can be had. */
+export function handOut(state: RaftState, effects: Effect[]): void {
+  if (state.appliedIndex === state.commitIndex || state.applyLoad !== null || !state.canServe) return
   const from = asIndex(state.appliedIndex + 1)
   const inMemoryFrom = windowFirst(state.log)
   if (from < inMemoryFrom) {
     state.applyLoad = state.nextLoad++
+    state.loads.set(state.applyLoad, from)
     const to = loadUpTo(from, asIndex(Math.min(state.commitIndex, inMemoryFrom - 1)))
     effects.push({ kind: 'loadEntries', load: state.applyLoad, from, to, bytesMax: state.options.appendBytesMax })
     return

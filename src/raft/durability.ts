@@ -9,7 +9,8 @@ import { assert } from '../assert.ts'
 import { asIndex, asIo } from '../ids.ts'
 import type { Index, Io, NodeId } from '../ids.ts'
 import type { Effect } from './effect.ts'
-import type { Entry } from './entry.ts'
+import type { Entry, SnapshotMeta } from './entry.ts'
+import { isCounted } from './members.ts'
 import type { Message } from './message.ts'
 import type { RaftState } from './state.ts'
 
@@ -41,7 +42,7 @@ export function persistHardState(state: RaftState, effects: Effect[]): Io {
   const io = beginWrite(state)
   state.durability.hardStateIo = io
   const hardState = { currentTerm: state.currentTerm, votedFor: state.votedFor }
-  effects.push({ kind: 'persist', io, hardState, truncateFrom: null, entries: [] })
+  effects.push({ kind: 'persist', io, hardState, truncateFrom: null, entries: [], trimTo: null })
   return io
 }
 
@@ -65,7 +66,31 @@ export function persistEntries(
     hardState: null,
     truncateFrom: write.replaced ? first.index : null,
     entries: write.entries,
+    trimTo: null,
   })
+}
+
+/** Stores that the log starts at an entry which is durable already. */
+export function persistTrim(state: RaftState, effects: Effect[], trimTo: Index): void {
+  const io = beginWrite(state)
+  effects.push({ kind: 'persist', io, hardState: null, truncateFrom: null, entries: [], trimTo })
+}
+
+/** Stores the log that starts at a snapshot. What is on disk of it until then is the log as it was up to `sameUpTo`. */
+export function persistSnapshot(
+  state: RaftState,
+  effects: Effect[],
+  install: { snapshot: SnapshotMeta; keepsTail: boolean; sameUpTo: Index },
+): void {
+  const { durability } = state
+  const { snapshot, keepsTail, sameUpTo } = install
+  const io = beginWrite(state)
+  durability.durableIndex = asIndex(Math.min(durability.durableIndex, sameUpTo))
+  if (durability.durableIndex < snapshot.index) {
+    // Every write under way was asked for before this one: with it all that is left of the log is durable.
+    durability.unsynced.splice(0, Infinity, { firstIndex: asIndex(durability.durableIndex + 1), io })
+  }
+  effects.push({ kind: 'installSnapshot', io, snapshot, keepsTail })
 }
 
 /** Takes note that `io`, and every write before it, is durable. */
@@ -90,7 +115,14 @@ export function writeUnderWayMs(state: RaftState): number {
 /** Tells `to` something in the current term, not before the disk knows this term and the vote in it. */
 export function send(state: RaftState, effects: Effect[], to: NodeId, message: Message): void {
   const { hardStateIo, doneIo } = state.durability
-  effects.push({ kind: 'send', to, message, after: hardStateIo > doneIo ? hardStateIo : null })
+  // Nobody may take us for a disk in force that we are not, or do not know to be (H28).
+  effects.push({
+    kind: 'send',
+    to,
+    as: isCounted(state) ? state.incarnation : null,
+    message,
+    after: hardStateIo > doneIo ? hardStateIo : null,
+  })
 }
 
 function beginWrite(state: RaftState): Io {

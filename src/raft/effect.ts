@@ -2,8 +2,8 @@
 //
 // Durability is data: a `send` names the write it must wait for. The shell keeps writes in order, may merge those that
 // wait into one, and reports completion by `persisted`; a failed write stops the process (DESIGN 3).
-import type { Index, Io, NodeId, Term } from '../ids.ts'
-import type { Entry, HardState } from './entry.ts'
+import type { Incarnation, Index, Io, NodeId, Term } from '../ids.ts'
+import type { Entry, HardState, SnapshotMeta } from './entry.ts'
 import type { Message } from './message.ts'
 
 export type Effect =
@@ -16,6 +16,11 @@ export type Effect =
   | RefuseTransfer
   | LoadEntries
   | RoleChanged
+  | SendSnapshot
+  | InstallSnapshot
+  | IgnoreSnapshot
+  | StoreCounted
+  | RefuseReplacement
 
 /** One atomic write: first the truncation, then the entries; `io` ids only grow. */
 export interface Persist {
@@ -25,11 +30,15 @@ export interface Persist {
   readonly truncateFrom: Index | null
   /** Always up to the end of the log as it is now. */
   readonly entries: readonly Entry[]
+  /** The log begins behind this entry, which is durable, from now on. */
+  readonly trimTo: Index | null
 }
 
 export interface Send {
   readonly kind: 'send'
   readonly to: NodeId
+  /** As whom we say it: null while we do not count. */
+  readonly as: Incarnation | null
   readonly message: Message
   /** Not before this write is durable; null: at once. */
   readonly after: Io | null
@@ -80,4 +89,42 @@ export interface RoleChanged {
   readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader'
   readonly term: Term
   readonly leader: NodeId | null
+}
+
+/** `to` needs what our log has no more. Any sending to it that goes on is void; `snapshotEnded` says how this one ended. */
+export interface SendSnapshot {
+  readonly kind: 'sendSnapshot'
+  readonly to: NodeId
+}
+
+/**
+ * The snapshot takes the place of our state, now, and of our log up to its index with the write `io`: one in the order of
+ * all writes, and nothing of it before those that were asked for earlier.
+ */
+export interface InstallSnapshot {
+  readonly kind: 'installSnapshot'
+  readonly io: Io
+  readonly snapshot: SnapshotMeta
+  /** The log holds the entry at its index: those behind it stay. Otherwise the whole log goes. */
+  readonly keepsTail: boolean
+}
+
+/** It would tell us nothing new, or we lead. */
+export interface IgnoreSnapshot {
+  readonly kind: 'ignoreSnapshot'
+  readonly snapshot: SnapshotMeta
+}
+
+/** Our disk is in force, as we have on it and know to be committed: store that, and answer with `countedStored`. */
+export interface StoreCounted {
+  readonly kind: 'storeCounted'
+  readonly incarnation: Incarnation
+}
+
+/** The replacement asked for in this very step was not appended and never will be. */
+export interface RefuseReplacement {
+  readonly kind: 'refuseReplacement'
+  readonly member: NodeId
+  readonly incarnation: Incarnation
+  readonly reason: 'notLeader' | 'transferring' | 'unknownMember' | 'takingOver' | 'underWay' | 'inForce'
 }

@@ -6,7 +6,8 @@ import type { Index, NodeId, Term } from '../ids.ts'
 import { persistHardState, send, writeUnderWayMs } from './durability.ts'
 import type { Effect } from './effect.ts'
 import { lastTerm } from './log.ts'
-import type { PreVote, PreVoteResponse, RequestVote, RequestVoteResponse } from './message.ts'
+import { counts, isCounted } from './members.ts'
+import type { PreVote, PreVoteResponse, RequestVote, RequestVoteResponse, Sender } from './message.ts'
 import { majority, reachedByMajority } from './quorum.ts'
 import {
   awaitLeader,
@@ -28,13 +29,20 @@ export const slowWriteMs = 1000
 export function tickElection(state: RaftState, effects: Effect[]): void {
   const { role } = state
   if (role.kind === 'leader' || state.now < role.electionDeadline) return
+  // Whether somebody leads is not for us to say.
+  const mayNot = !mayCampaign(state)
   const isUnsent = role.kind === 'candidate' && !role.grantedBy.has(state.self)
-  if (isUnsent || writeUnderWayMs(state) >= slowWriteMs) {
+  if (mayNot || isUnsent || writeUnderWayMs(state) >= slowWriteMs) {
     // Its requests have not even left, or its log could not follow its promises. It listens on.
     state.role = { ...role, electionDeadline: state.now + drawElectionTimeout(state) }
     return
   }
   startPoll(state, role.hurryUntil, effects)
+}
+
+/** Whether we may ask for votes: as one who counts, with a state to lead with. */
+export function mayCampaign(state: RaftState): boolean {
+  return isCounted(state) && state.canServe
 }
 
 /** The leader's process is gone for certain: no reason to be sticky, or to wait for the timeout (DESIGN 3). */
@@ -74,15 +82,22 @@ export function campaign(state: RaftState, transfer: boolean, effects: Effect[])
 }
 
 /** Granting changes nothing here: no term, no vote, no timer (B07, B46). */
-export function onPreVote(state: RaftState, from: NodeId, message: PreVote, effects: Effect[]): void {
-  const granted = message.term > state.currentTerm && !hearsLeader(state) && isUpToDate(state, message)
+export function onPreVote(state: RaftState, sender: Sender, message: PreVote, effects: Effect[]): void {
+  const { from } = sender
+  const isNeeded = message.term > state.currentTerm && !hearsLeader(state)
+  const granted = isNeeded && mayVoteFor(state, sender) && isUpToDate(state, message)
   const term = granted ? message.term : state.currentTerm
   send(state, effects, from, { kind: 'preVoteResponse', term, poll: message.poll, granted })
 }
 
-export function onPreVoteResponse(state: RaftState, from: NodeId, message: PreVoteResponse, effects: Effect[]): void {
+export function onPreVoteResponse(
+  state: RaftState,
+  { from, as }: Sender,
+  message: PreVoteResponse,
+  effects: Effect[],
+): void {
   const { role } = state
-  if (role.kind !== 'preCandidate' || !message.granted) return
+  if (role.kind !== 'preCandidate' || !message.granted || !counts(state, from, as)) return
   // An answer to an earlier poll, or to one of an earlier term, says nothing about now (B45).
   if (message.poll !== role.poll || message.term !== nextTerm(state)) return
   role.grantedBy.add(from)
@@ -90,9 +105,10 @@ export function onPreVoteResponse(state: RaftState, from: NodeId, message: PreVo
 }
 
 /** A request of the current term; later terms were entered before, unless we are sticky. */
-export function onRequestVote(state: RaftState, from: NodeId, message: RequestVote, effects: Effect[]): void {
+export function onRequestVote(state: RaftState, sender: Sender, message: RequestVote, effects: Effect[]): void {
+  const { from } = sender
   const isFree = state.votedFor === null && state.leaderOfTerm === null
-  const granted = (state.votedFor === from || isFree) && isUpToDate(state, message)
+  const granted = (state.votedFor === from || isFree) && mayVoteFor(state, sender) && isUpToDate(state, message)
   if (granted && state.votedFor === null) {
     state.votedFor = from
     persistHardState(state, effects)
@@ -103,12 +119,12 @@ export function onRequestVote(state: RaftState, from: NodeId, message: RequestVo
 
 export function onRequestVoteResponse(
   state: RaftState,
-  from: NodeId,
+  { from, as }: Sender,
   message: RequestVoteResponse,
   effects: Effect[],
 ): void {
   const { role } = state
-  if (role.kind !== 'candidate') return
+  if (role.kind !== 'candidate' || !counts(state, from, as)) return
   if (message.granted) {
     role.grantedBy.add(from)
     countVotes(state, effects)
@@ -142,6 +158,15 @@ export function checkQuorum(state: RaftState, leader: Leader, effects: Effect[])
   for (const progress of leader.progress.values()) contacts.push(progress.contactAt)
   if (state.now - reachedByMajority(contacts) <= state.options.electionTimeoutMaxMs) return
   stepDown(state, leader, effects)
+}
+
+/**
+ * Forgotten votes would be given twice, so only a disk in force votes (H28). It may vote for any that counts for itself:
+ * which one that is, a voter may not have heard yet, and the log says. Who was replaced unawares lacks the entry that a
+ * majority has, and cannot win.
+ */
+function mayVoteFor(state: RaftState, { as }: Sender): boolean {
+  return isCounted(state) && as !== null
 }
 
 /** §5.4.1: the log with the later last term, or of equal terms the longer one, is more up to date. */

@@ -34,6 +34,12 @@ export interface LogStart {
   readonly time: ClusterTime
 }
 
+/** A checkpoint as the core sees it: the state that the entry at `index` left behind. */
+export interface SnapshotMeta extends LogStart {
+  /** Whose disks count after that entry. */
+  readonly incarnations: ReadonlyMap<NodeId, Incarnation>
+}
+
 export interface HardState {
   readonly currentTerm: Term
   readonly votedFor: NodeId | null

@@ -1,7 +1,7 @@
 // What can happen to the core. Every input carries `now`, monotonic milliseconds of the caller's clock, read after
 // whatever the input reports had been received (DESIGN 4: a stamp must not be older than what it covers).
-import type { Index, Io, NodeId } from '../ids.ts'
-import type { Entry } from './entry.ts'
+import type { Incarnation, Index, Io, NodeId, Term } from '../ids.ts'
+import type { CheckpointMark, Entry, SnapshotMeta } from './entry.ts'
 import type { Message } from './message.ts'
 
 export type Input = { readonly now: number } & (
@@ -15,6 +15,11 @@ export type Input = { readonly now: number } & (
   | PeerGone
   | EntriesLoaded
   | TransferLeadership
+  | TrimLog
+  | SnapshotReceived
+  | SnapshotEnded
+  | ReplaceMember
+  | CountedStored
 )
 
 /**
@@ -28,6 +33,8 @@ export interface Tick {
 export interface Received {
   readonly kind: 'message'
   readonly from: NodeId
+  /** As whom the sender speaks: null while it does not count. */
+  readonly as: Incarnation | null
   readonly message: Message
 }
 
@@ -35,6 +42,7 @@ export interface Received {
 export interface Propose {
   readonly kind: 'propose'
   readonly payload: Uint8Array
+  readonly note: CheckpointMark | null
   /** May use the reserve that ordinary proposals may not touch (DESIGN 3: renewals, releases, expiry, ...). */
   readonly exempt: boolean
 }
@@ -75,7 +83,10 @@ export interface PeerGone {
   readonly peer: NodeId
 }
 
-/** Answers the `loadEntries` effect of that number: durable entries from its `from` on, at least one. */
+/**
+ * Answers the `loadEntries` effect of that number: durable entries from its `from` on, at least one. A read that fails
+ * although `state.loads` knows it no more is no damage: an installed snapshot has taken the place of what it read.
+ */
 export interface EntriesLoaded {
   readonly kind: 'entriesLoaded'
   readonly load: number
@@ -86,4 +97,37 @@ export interface EntriesLoaded {
 export interface TransferLeadership {
   readonly kind: 'transferLeadership'
   readonly to: NodeId | null
+}
+
+/** A durable checkpoint covers the log up to `upTo`; nobody needs it whom the shell wants to spare a snapshot. */
+export interface TrimLog {
+  readonly kind: 'trimLog'
+  readonly upTo: Index
+}
+
+/** The records of a snapshot are on our disk, verified, beside the ones in use. Answered by `installSnapshot` or `ignoreSnapshot`. */
+export interface SnapshotReceived {
+  readonly kind: 'snapshotReceived'
+  readonly snapshot: SnapshotMeta
+  /** Current term of its sender when it began to send: what it holds was committed by then. */
+  readonly senderTerm: Term
+}
+
+/** What `sendSnapshot` asked for is over: `to` has installed a snapshot up to `index`, or none. */
+export interface SnapshotEnded {
+  readonly kind: 'snapshotEnded'
+  readonly to: NodeId
+  readonly index: Index | null
+}
+
+/** `member` has the disk `incarnation` from now on: an operator's word. Refused with `refuseReplacement`. */
+export interface ReplaceMember {
+  readonly kind: 'replaceMember'
+  readonly member: NodeId
+  readonly incarnation: Incarnation
+}
+
+/** Answers `storeCounted`: that we count is on our disk. */
+export interface CountedStored {
+  readonly kind: 'countedStored'
 }

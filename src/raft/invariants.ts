@@ -4,6 +4,7 @@
 import { assert } from '../assert.ts'
 import type { Index, NodeId, Term } from '../ids.ts'
 import { entryBytes, lastTerm, termAt, windowFirst } from './log.ts'
+import { isCounted } from './members.ts'
 import type { Follower, Leader, RaftState, Role } from './state.ts'
 
 /** The fields whose change from one step to the next is restricted. */
@@ -16,6 +17,9 @@ export interface Summary {
   readonly commitIndex: Index
   readonly appliedIndex: Index
   readonly lastIndex: Index
+  readonly startIndex: Index
+  /** Whether it may ask for votes. */
+  readonly isElector: boolean
 }
 
 export function summarize(state: RaftState): Summary {
@@ -30,6 +34,8 @@ export function summarize(state: RaftState): Summary {
     commitIndex: state.commitIndex,
     appliedIndex: state.appliedIndex,
     lastIndex: state.log.lastIndex,
+    startIndex: state.log.start.index,
+    isElector: isCounted(state) && state.canServe,
   }
 }
 
@@ -40,6 +46,9 @@ export function checkTransition(before: Summary, after: Summary): void {
   assert(after.appliedIndex <= after.commitIndex, 'only committed entries are applied')
   assert(after.commitIndex <= after.lastIndex, 'only entries of the log are committed')
   assert(after.lastIndex >= before.commitIndex, 'committed entries are never dropped')
+  assert(after.startIndex >= before.startIndex, 'what was trimmed does not come back')
+  assert(after.startIndex <= after.appliedIndex, 'only what is applied is trimmed')
+  assert(after.role === 'follower' || after.isElector, 'only who counts, and can lead, asks for votes')
   if (after.term !== before.term) return
   assert(before.votedFor === null || after.votedFor === before.votedFor, 'a vote is given once in a term')
   assert(before.leaderOfTerm === null || after.leaderOfTerm === before.leaderOfTerm, 'one leader in a term')
@@ -57,9 +66,11 @@ export function checkState(state: RaftState): void {
   assert(state.commitIndex <= log.lastIndex, 'only entries of the log are committed')
   assert(durability.durableIndex <= log.lastIndex, 'only entries of the log are durable')
   assert(lastTerm(log) <= state.currentTerm, 'no entry is of a term that has not begun')
-  assert(windowFirst(log) >= log.firstIndex, 'the window lies in the log')
-  assert(windowFirst(log) <= durability.durableIndex + 1, 'what is not durable is in memory')
+  assert(windowFirst(log) > log.start.index, 'the window lies in the log')
+  const safe = Math.max(durability.durableIndex, log.start.index)
+  assert(windowFirst(log) <= safe + 1, 'what is not durable is in memory')
   checkLog(state)
+  checkReplacements(state)
   checkUnsynced(state)
   if (state.role.kind === 'leader') checkLeader(state, state.role)
   if (state.role.kind === 'follower') checkFollower(state, state.role)
@@ -82,14 +93,27 @@ function checkLog({ log }: RaftState): void {
   }
   assert(bytes === log.windowBytes, 'the bytes of the window are counted')
   assert(before === null || (before.index === log.lastIndex && before.time === log.lastTime), 'the window ends the log')
-  const begins = log.spans[0]?.firstIndex === (log.lastIndex < log.firstIndex ? undefined : log.firstIndex)
+  const begins = log.spans[0]?.firstIndex === (log.lastIndex === log.start.index ? undefined : log.start.index + 1)
   assert(begins, 'the first span begins the log')
+  assert((log.spans[0]?.term ?? log.start.term) >= log.start.term, 'terms do not decrease behind the start')
   for (const [position, span] of log.spans.entries()) {
     const next = log.spans[position + 1]
     assert(next === undefined || (next.firstIndex > span.firstIndex && next.term > span.term), 'spans ascend')
   }
   for (const { index, term } of log.window)
     assert(termAt(log, index) === term, 'entries are of the terms that the spans say')
+}
+
+function checkReplacements({ log, role, commitIndex }: RaftState): void {
+  let before = log.start.index
+  for (const { index } of log.replacements) {
+    assert(index > before && index <= log.lastIndex, 'replacements are entries of the log, in order')
+    before = index
+  }
+  // A new leader does not know yet which of several were committed.
+  if (role.kind !== 'leader' || commitIndex < role.termStart) return
+  const uncommitted = log.replacements.filter(({ index }) => index > commitIndex).length
+  assert(uncommitted <= 1, 'one member is replaced at a time')
 }
 
 function checkUnsynced({ durability, log }: RaftState): void {
@@ -128,6 +152,8 @@ function checkLeader(state: RaftState, leader: Leader): void {
     assert(inflight === progress.inflightBytes, 'bytes in flight are counted')
     assert(progress.mode === 'probe' || progress.probe === null, 'only a probe waits for its answer')
     assert(progress.mode === 'replicate' || progress.inflight.length === 0, 'a probe has no pipeline')
+    assert(progress.mode !== 'snapshot' || progress.load === null, 'who waits for a snapshot is sent no entries')
+    assert(progress.countedIndex <= progress.matchIndex, 'what counts was acknowledged')
     assert(progress.roundAnswered <= leader.rounds.current, 'only rounds that began are answered')
   }
 }

@@ -1,23 +1,28 @@
-// The log as the core sees it (§5.3): which term every entry above the snapshot has, and the bodies of the newest ones.
+// The log as the core sees it (§5.3): where it starts, which term every entry behind that has, the bodies of the newest
+// ones, and which of them replace a member.
 // Older bodies are on disk only; whoever needs one asks for it with a `loadEntries` effect, so memory stays bounded
 // while the log grows. Terms are kept as spans: a log of a million entries has as many spans as it saw elections.
 import { assert } from '../assert.ts'
 import { asClusterTime, asIndex, asTerm } from '../ids.ts'
-import type { ClusterTime, Index, Term } from '../ids.ts'
-import type { Entry } from './entry.ts'
+import type { ClusterTime, Incarnation, Index, NodeId, Term } from '../ids.ts'
+import type { Entry, EntryNote, LogStart } from './entry.ts'
 
 export interface Log {
-  /** Index of the first entry that is not compacted away; 1 until there are snapshots. */
-  readonly firstIndex: Index
+  /** The entry before the first, of which nothing else is left; 0, 0 when nothing was ever trimmed (§7). */
+  start: LogPlace
   lastIndex: Index
   /** Time of the last entry. */
   lastTime: ClusterTime
-  /** Ascending in both fields; the first begins at `firstIndex` or the list is empty. */
+  /** Ascending in both fields; the first begins at `start` or the list is empty. */
   readonly spans: TermSpan[]
   /** Bodies of the newest entries, up to `lastIndex`, without gaps. */
   readonly window: Entry[]
   windowBytes: number
+  /** Of the entries in the log that the incarnations of the state do not say already, ascending. */
+  readonly replacements: Replacement[]
 }
+
+export type LogPlace = Pick<LogStart, 'index' | 'term'>
 
 /** Consecutive entries of one term, from `firstIndex` to before the next span. */
 export interface TermSpan {
@@ -26,10 +31,24 @@ export interface TermSpan {
 }
 
 export interface StoredLog {
-  readonly firstIndex: Index
+  readonly start: LogStart
   readonly lastIndex: Index
+  /** That of `start` when there is no entry. */
   readonly lastTime: ClusterTime
   readonly spans: readonly TermSpan[]
+  readonly notes: readonly StoredNote[]
+}
+
+/** From the entry at `index` on `member` is whoever has that disk. */
+export interface Replacement {
+  readonly index: Index
+  readonly member: NodeId
+  readonly incarnation: Incarnation
+}
+
+export interface StoredNote {
+  readonly index: Index
+  readonly note: EntryNote
 }
 
 /** What an entry costs in windows and limits: its payload and about what its frame adds. */
@@ -45,15 +64,22 @@ export function loadUpTo(from: Index, to: Index): Index {
   return asIndex(Math.min(to, from + loadEntriesMax - 1))
 }
 
-export function createLog(stored: StoredLog): Log {
+/** The log as it was found. What replacements up to `applied` say, the checkpoint of that index says as well. */
+export function createLog(stored: StoredLog, applied: Index): Log {
+  const { index, term } = stored.start
   return {
-    firstIndex: stored.firstIndex,
+    start: { index, term },
     lastIndex: stored.lastIndex,
     lastTime: stored.lastTime,
     spans: [...stored.spans],
     window: [],
     windowBytes: 0,
+    replacements: stored.notes.flatMap(({ index: at, note }) => (at > applied ? replacementBy(at, note) : [])),
   }
+}
+
+function replacementBy(index: Index, note: EntryNote | undefined): readonly Replacement[] {
+  return note?.kind === 'memberReplaced' ? [{ index, member: note.member, incarnation: note.incarnation }] : []
 }
 
 /** Index of the oldest body in memory; `lastIndex + 1` when there is none. */
@@ -61,15 +87,16 @@ export function windowFirst(log: Log): Index {
   return asIndex(log.lastIndex + 1 - log.window.length)
 }
 
-/** Term of the last entry, 0 of an empty log. */
+/** Term of the last entry, or of the start of an empty log. */
 export function lastTerm(log: Log): Term {
-  return log.spans.at(-1)?.term ?? asTerm(0)
+  return log.spans.at(-1)?.term ?? log.start.term
 }
 
-/** Term of the entry at `index`: 0 at index 0, null when it is not in the log. */
+/** Term of the entry at `index`: 0 at index 0, null when it is neither in the log nor its start. */
 export function termAt(log: Log, index: Index): Term | null {
   if (index === 0) return asTerm(0)
-  if (index < log.firstIndex || index > log.lastIndex) return null
+  if (index === log.start.index) return log.start.term
+  if (index < log.start.index || index > log.lastIndex) return null
   for (let position = log.spans.length - 1; position >= 0; position--) {
     const span = log.spans[position]
     if (span !== undefined && span.firstIndex <= index) return span.term
@@ -79,9 +106,10 @@ export function termAt(log: Log, index: Index): Term | null {
 
 /**
  * The last index, at or below `index` and the end of the log, whose term is not above `term`: where two logs can agree
- * at best. One answer skips all terms in between, whatever their number of entries (§5.3, last paragraphs).
+ * at best. One answer skips all terms in between, whatever their number of entries (§5.3, last paragraphs). null: that is
+ * somewhere before the start.
  */
-export function lastIndexNotAbove(log: Log, index: Index, term: Term): { index: Index; term: Term } {
+export function lastIndexNotAbove(log: Log, index: Index, term: Term): LogPlace | null {
   let end = Math.min(index, log.lastIndex)
   for (let position = log.spans.length - 1; position >= 0; position--) {
     const span = log.spans[position]
@@ -89,7 +117,7 @@ export function lastIndexNotAbove(log: Log, index: Index, term: Term): { index: 
     if (span.term <= term) return { index: asIndex(end), term: span.term }
     end = span.firstIndex - 1
   }
-  return { index: asIndex(0), term: asTerm(0) }
+  return end >= log.start.index && log.start.term <= term ? log.start : null
 }
 
 /** Adds entries behind the last one. */
@@ -105,6 +133,7 @@ export function append(log: Log, entries: readonly Entry[]): void {
     log.lastTime = entry.time
     log.window.push(entry)
     log.windowBytes += entryBytes(entry)
+    log.replacements.push(...replacementBy(entry.index, entry.note))
   }
 }
 
@@ -112,14 +141,40 @@ export function append(log: Log, entries: readonly Entry[]): void {
 export function replaceFrom(log: Log, entries: readonly Entry[]): void {
   const first = entries[0]
   assert(first !== undefined, 'a tail is replaced by at least one entry')
-  assert(first.index >= log.firstIndex && first.index <= log.lastIndex, `replacement at ${first.index} outside the log`)
+  assert(first.index > log.start.index && first.index <= log.lastIndex, `replacement at ${first.index} outside the log`)
   const kept = Math.max(0, log.window.length - (log.lastIndex - first.index + 1))
   for (const dropped of log.window.splice(kept)) log.windowBytes -= entryBytes(dropped)
   while ((log.spans.at(-1)?.firstIndex ?? 0) >= first.index) log.spans.pop()
+  while ((log.replacements.at(-1)?.index ?? 0) >= first.index) log.replacements.pop()
   log.lastIndex = asIndex(first.index - 1)
   // After a restart the body before may be on disk only; what follows sets the time again.
   log.lastTime = log.window.at(-1)?.time ?? asClusterTime(0)
   append(log, entries)
+}
+
+/** Starts the log at the entry `index`, which it has: those behind it stay (§7). */
+export function startAt(log: Log, index: Index): void {
+  const term = termAt(log, index)
+  assert(term !== null, `the log cannot start at ${index}, which it does not have`)
+  log.start = { index, term }
+  const { spans } = log
+  let gone = 0
+  while (gone < spans.length && (spans[gone + 1]?.firstIndex ?? log.lastIndex + 1) <= index + 1) gone++
+  spans.splice(0, gone)
+  const [cut] = spans
+  if (cut !== undefined) spans[0] = { term: cut.term, firstIndex: asIndex(index + 1) }
+  const kept = Math.min(log.window.length, log.lastIndex - index)
+  for (const dropped of log.window.splice(0, log.window.length - kept)) log.windowBytes -= entryBytes(dropped)
+  while ((log.replacements[0]?.index ?? Infinity) <= index) log.replacements.shift()
+}
+
+/** Drops every entry; the log starts, and for now ends, at `start` (§7). */
+export function startOver(log: Log, { index, term, time }: LogStart): void {
+  log.start = { index, term }
+  log.lastIndex = index
+  log.lastTime = time
+  log.windowBytes = 0
+  for (const list of [log.spans, log.window, log.replacements]) list.length = 0
 }
 
 /** The bodies of `from..to` as far as they are in memory, the first always, then up to `bytesMax`. */

@@ -1,6 +1,6 @@
 // What nodes tell each other. `term` is the sender's current term, except in PreVote and its grant, where it is the
 // term that the sender would campaign in (thesis §9.6).
-import type { Index, NodeId, Term } from '../ids.ts'
+import type { Incarnation, Index, NodeId, Term } from '../ids.ts'
 import type { Entry } from './entry.ts'
 
 export type Message =
@@ -101,6 +101,12 @@ export interface ReadIndexResponse {
 }
 
 export type MessageKind = Message['kind']
+
+/** Who says something, and as which of its disks: null while it does not count (members.ts). */
+export interface Sender {
+  readonly from: NodeId
+  readonly as: Incarnation | null
+}
 
 /** Whom a message is from or to is known from the connection that carries it. */
 export interface Envelope {

@@ -3,7 +3,7 @@ import { asIndex } from '../ids.ts'
 import { stamp } from './cluster-time.ts'
 import { persistEntries } from './durability.ts'
 import type { Effect } from './effect.ts'
-import type { Entry } from './entry.ts'
+import type { Entry, EntryNote } from './entry.ts'
 import { append, entryBytes } from './log.ts'
 import type { Leader, RaftState } from './state.ts'
 
@@ -14,8 +14,11 @@ export function roomForProposals(state: RaftState, exempt: boolean): number {
   return uncommittedBytesMax + (exempt ? uncommittedReserveBytes : 0) - state.role.uncommittedBytes
 }
 
-/** Appends `payload` as one entry, or says why not. */
-export function propose(state: RaftState, proposal: { payload: Uint8Array; exempt: boolean }, effects: Effect[]): void {
+/** What an entry is made of. */
+export type Proposal = { readonly payload: Uint8Array; readonly note: EntryNote | null }
+
+/** Appends a proposal as one entry, or says why not. */
+export function propose(state: RaftState, proposal: Proposal & { readonly exempt: boolean }, effects: Effect[]): void {
   const { role } = state
   if (role.kind !== 'leader') {
     effects.push({ kind: 'refuseProposal', reason: 'notLeader' })
@@ -25,17 +28,18 @@ export function propose(state: RaftState, proposal: { payload: Uint8Array; exemp
   } else if (proposal.payload.length > 0 && roomForProposals(state, proposal.exempt) < proposal.payload.length) {
     effects.push({ kind: 'refuseProposal', reason: 'overloaded' })
   } else {
-    appendOwn(state, role, proposal.payload, effects)
+    appendOwn(state, role, proposal, effects)
   }
 }
 
 /** Appends an entry of the own term. Followers are sent it with the next tick, without waiting for our own disk. */
-export function appendOwn(state: RaftState, leader: Leader, payload: Uint8Array, effects: Effect[]): void {
+export function appendOwn(state: RaftState, leader: Leader, { payload, note }: Proposal, effects: Effect[]): void {
   const entry: Entry = {
     index: asIndex(state.log.lastIndex + 1),
     term: state.currentTerm,
     time: stamp(leader.clock, state.log.lastTime),
     payload,
+    ...(note !== null && { note }),
   }
   append(state.log, [entry])
   leader.uncommittedBytes += entryBytes(entry)

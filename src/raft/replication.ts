@@ -21,12 +21,14 @@ import {
   windowFirst,
   windowSlice,
 } from './log.ts'
-import type { AppendAccepted, AppendEntries, AppendRejected } from './message.ts'
+import { counts } from './members.ts'
+import type { AppendAccepted, AppendEntries, AppendRejected, Sender } from './message.ts'
 import { acknowledged, appendSent, hasRoom, probeFrom } from './progress.ts'
 import type { Progress } from './progress.ts'
 import { assignReads, confirmReads, readsNeedRound } from './reads.ts'
 import { becomeFollower, drawElectionTimeout } from './roles.ts'
 import { beginRound, roundStartedAt } from './rounds.ts'
+import { sendSnapshotIfNeeded } from './snapshot.ts'
 import type { Follower, Leader, RaftState } from './state.ts'
 import { tellWhenUpToDate } from './transfer.ts'
 
@@ -46,6 +48,7 @@ export function replicate(state: RaftState, leader: Leader, effects: Effect[]): 
   for (const [member, progress] of leader.progress) {
     // A lost probe is repeated with the next heartbeat, not sooner.
     if (heartbeat) progress.probe = null
+    sendSnapshotIfNeeded(state, { member, progress }, effects)
     sendEntries(state, leader, { member, progress }, effects)
     if (progress.roundSent < leader.rounds.current || progress.commitSent < newsFor(state, progress)) {
       sendAppend(state, leader, { member, progress, entries: [] }, effects)
@@ -65,26 +68,40 @@ export function onCommitAwaited(state: RaftState, by: NodeId, index: Index): voi
 }
 
 /** The member's durable log is ours up to `matchIndex`. */
-export function onAppendAccepted(state: RaftState, from: NodeId, message: AppendAccepted, effects: Effect[]): void {
+export function onAppendAccepted(
+  state: RaftState,
+  { from, as }: Sender,
+  message: AppendAccepted,
+  effects: Effect[],
+): void {
   if (state.role.kind !== 'leader') return
   const leader = state.role
   const progress = leader.progress.get(from)
   if (progress === undefined || message.matchIndex > state.log.lastIndex) return
-  noteContact(leader, progress, message.round)
   acknowledged(progress, message.matchIndex)
+  // One who does not count is sent what it lacks, and that is all.
+  if (!counts(state, from, as)) return
+  noteContact(leader, progress, message.round)
+  progress.countedIndex = asIndex(Math.max(progress.countedIndex, message.matchIndex))
   advanceCommit(state, leader, effects)
   confirmReads(state, leader, effects)
   tellWhenUpToDate(state, leader, effects)
 }
 
 /** The logs differ at `rejectedIndex`, or the member has nothing there: go back, a whole term at a time. */
-export function onAppendRejected(state: RaftState, from: NodeId, message: AppendRejected, effects: Effect[]): void {
+export function onAppendRejected(
+  state: RaftState,
+  { from, as }: Sender,
+  message: AppendRejected,
+  effects: Effect[],
+): void {
   if (state.role.kind !== 'leader') return
   const leader = state.role
   const progress = leader.progress.get(from)
   if (progress === undefined) return
-  noteContact(leader, progress, message.round)
+  if (counts(state, from, as)) noteContact(leader, progress, message.round)
   confirmReads(state, leader, effects)
+  if (progress.mode === 'snapshot') return
   // Only the newest probe's rejection says something new; one at or below the match is older than the match (B31, B32).
   const isCurrent =
     progress.mode === 'probe'
@@ -92,7 +109,8 @@ export function onAppendRejected(state: RaftState, from: NodeId, message: Append
       : message.rejectedIndex > progress.matchIndex && message.rejectedIndex < progress.nextIndex
   if (!isCurrent) return
   const agreed = lastIndexNotAbove(state.log, message.hintIndex, message.hintTerm)
-  probeFrom(progress, asIndex(Math.max(progress.matchIndex, agreed.index) + 1))
+  // Where they agree is perhaps gone from our log: then it is sent a snapshot with the next tick.
+  probeFrom(progress, asIndex(Math.max(progress.matchIndex, agreed?.index ?? 0) + 1))
 }
 
 /** Our link to `peer` is new. */
@@ -100,9 +118,13 @@ export function onPeerConnected(state: RaftState, peer: NodeId, restarted: boole
   if (state.role.kind !== 'leader') return
   const progress = state.role.progress.get(peer)
   if (progress === undefined) return
-  if (restarted) progress.matchIndex = asIndex(0)
-  // What it has is most likely what it had; a rejection corrects us.
-  probeFrom(progress, restarted ? asIndex(state.log.lastIndex + 1) : asIndex(progress.matchIndex + 1))
+  if (restarted) {
+    progress.matchIndex = asIndex(0)
+    progress.countedIndex = asIndex(0)
+  }
+  // What it has is most likely what it had; a rejection corrects us. If that is before our log, it may have got a snapshot.
+  const isKnown = !restarted && progress.matchIndex >= state.log.start.index
+  probeFrom(progress, asIndex((isKnown ? progress.matchIndex : state.log.lastIndex) + 1))
 }
 
 /** Entries that a member lacks have been read from disk. */
@@ -137,6 +159,7 @@ function sendEntries(state: RaftState, leader: Leader, { member, progress }: Rec
     const bytesMax = state.options.appendBytesMax
     if (progress.nextIndex < inMemoryFrom) {
       progress.load = state.nextLoad++
+      state.loads.set(progress.load, progress.nextIndex)
       const to = loadUpTo(progress.nextIndex, asIndex(inMemoryFrom - 1))
       effects.push({ kind: 'loadEntries', load: progress.load, from: progress.nextIndex, to, bytesMax })
       return
@@ -153,7 +176,7 @@ function sendAppend(
   effects: Effect[],
 ): void {
   const { member, progress, entries } = append
-  const prevLogIndex = asIndex(progress.nextIndex - 1)
+  const prevLogIndex = progress.mode === 'snapshot' ? knownPlace(state, progress) : asIndex(progress.nextIndex - 1)
   const prevLogTerm = termAt(state.log, prevLogIndex)
   assert(prevLogTerm !== null, `entry ${prevLogIndex} before an append is not in the log`)
   send(state, effects, member, {
@@ -172,6 +195,11 @@ function sendAppend(
   appendSent(progress, { lastIndex: asIndex(prevLogIndex + entries.length), bytes })
 }
 
+/** Where a heartbeat to one who waits for a snapshot may say that the logs agree: nobody denies the beginning. */
+function knownPlace({ log }: RaftState, { matchIndex }: Progress): Index {
+  return matchIndex >= log.start.index ? matchIndex : asIndex(0)
+}
+
 // ---- the follower's side
 
 /** An append of the current term. */
@@ -181,7 +209,8 @@ export function onAppendEntries(state: RaftState, from: NodeId, message: AppendE
   if (follower === null) return
   follower.leaderCommit = asIndex(Math.max(follower.leaderCommit, message.leaderCommit))
   if (!holds(state, message.prevLogIndex, message.prevLogTerm)) {
-    const hint = lastIndexNotAbove(state.log, message.prevLogIndex, message.prevLogTerm)
+    // The start of our log is committed, so the leader has it or knows more.
+    const hint = lastIndexNotAbove(state.log, message.prevLogIndex, message.prevLogTerm) ?? state.log.start
     const { currentTerm: term, roundHeard: round } = state
     send(state, effects, from, {
       kind: 'appendRejected',
@@ -195,7 +224,8 @@ export function onAppendEntries(state: RaftState, from: NodeId, message: AppendE
   }
   keepEntries(state, message.entries, effects)
   // Not the end of our log: behind what the leader sent there may be entries of another term (B20, B30).
-  const verified = asIndex(message.prevLogIndex + message.entries.length)
+  // But at least up to the start of our log: what is committed here, the leader has.
+  const verified = asIndex(Math.max(message.prevLogIndex + message.entries.length, state.log.start.index))
   follower.verifiedIndex = asIndex(Math.max(follower.verifiedIndex, verified))
   commitUpTo(state, asIndex(Math.min(follower.leaderCommit, follower.verifiedIndex)), effects)
   // A round is answered at once, whatever it carries and however slow our disk is (H35). Entries that are stored already

@@ -49,7 +49,7 @@ export function becomeFollower(state: RaftState, leader: NodeId): Follower {
   return follower
 }
 
-/** Gives the candidate that has our vote a whole timeout to become leader; an own poll is over. */
+/** Gives the candidate that has our vote, or who sent a snapshot, a whole timeout to lead; an own poll is over. */
 export function awaitLeader(state: RaftState): void {
   state.role = followerOf(null, state.now + drawElectionTimeout(state))
 }
@@ -103,7 +103,7 @@ export function becomeLeader(state: RaftState, effects: Effect[]): void {
   }
   state.leaderOfTerm = state.self
   state.role = leader
-  appendOwn(state, leader, new Uint8Array(0), effects)
+  appendOwn(state, leader, { payload: new Uint8Array(0), note: null }, effects)
 }
 
 /** Sends the same message to every other member. */

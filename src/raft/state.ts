@@ -1,7 +1,7 @@
 // The state of one member: Figure 2's state, and what each role adds to it. One plain mutable record with one owner; all
 // behaviour is in the chapters beside this file, and `step` is the only door.
 import { asIndex } from '../ids.ts'
-import type { Index, Io, NodeId, Term } from '../ids.ts'
+import type { Incarnation, Index, Io, NodeId, Term } from '../ids.ts'
 import type { LeaderClock } from './cluster-time.ts'
 import { createDurability } from './durability.ts'
 import type { Durability } from './durability.ts'
@@ -53,6 +53,14 @@ export interface RaftState {
   /** All members, self included, ascending. */
   readonly members: readonly NodeId[]
   readonly options: RaftOptions
+  /** Of our own disk. */
+  readonly incarnation: Incarnation
+  /** How far our disk knows that it counts (members.ts). */
+  ownCount: 'unknown' | 'storing' | 'stored'
+  /** Whose disks are in force as far as no entry of `log.replacements` says otherwise (members.ts). */
+  incarnations: ReadonlyMap<NodeId, Incarnation>
+  /** False: the records of our state are lost, so we neither apply nor campaign until a snapshot is installed. */
+  canServe: boolean
   /** Seeded generator of numbers in [0, 1), for election timeouts only. */
   readonly random: () => number
   /** `now` of the newest input. */
@@ -71,6 +79,8 @@ export interface RaftState {
   /** The `loadEntries` under way for entries to apply; null when there is none. */
   applyLoad: number | null
   nextLoad: number
+  /** The `loadEntries` that are not answered: from which entry on they read. */
+  readonly loads: Map<number, Index>
   /** Number of the newest own poll for pre-votes. */
   poll: number
   /** Newest heartbeat round heard of in `currentTerm`: a replay of an older one proves nothing (B54). */
@@ -120,7 +130,7 @@ export interface Leader {
   /** Index of the no-op that began the term. */
   readonly termStart: Index
   /** Of every other member. */
-  readonly progress: ReadonlyMap<NodeId, Progress>
+  readonly progress: Map<NodeId, Progress>
   readonly clock: LeaderClock
   readonly rounds: Rounds
   readonly reads: LeaderReads
@@ -139,26 +149,39 @@ export interface RaftSetup {
   readonly random: () => number
   readonly now: number
   readonly stored: StoredLog & { readonly hardState: HardState }
+  /** Index of the checkpoint that is loaded: in the log, or where that starts. 0 without one. */
+  readonly applied: Index
+  /** In force there: as the checkpoint says, or else the founding. */
+  readonly incarnations: ReadonlyMap<NodeId, Incarnation>
+  /** Of our disk, and whether it knows that it counts. */
+  readonly incarnation: Incarnation
+  readonly counted: boolean
+  readonly canServe: boolean
 }
 
 /** The state of a member that starts with what is on its disk. */
 export function createRaft(setup: RaftSetup): RaftState {
-  const { stored, options } = setup
+  const { stored, options, applied } = setup
   return {
     self: setup.self,
     members: [...setup.members].sort(),
     options,
+    incarnation: setup.incarnation,
+    ownCount: setup.counted ? 'stored' : 'unknown',
+    incarnations: setup.incarnations,
+    canServe: setup.canServe,
     random: setup.random,
     now: setup.now,
     currentTerm: stored.hardState.currentTerm,
     votedFor: stored.hardState.votedFor,
     leaderOfTerm: null,
-    log: createLog(stored),
+    log: createLog(stored, applied),
     durability: createDurability(stored.lastIndex),
-    commitIndex: asIndex(stored.firstIndex - 1),
-    appliedIndex: asIndex(stored.firstIndex - 1),
+    commitIndex: applied,
+    appliedIndex: applied,
     applyLoad: null,
     nextLoad: 1,
+    loads: new Map(),
     poll: 0,
     roundHeard: -1,
     role: {

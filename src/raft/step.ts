@@ -4,7 +4,6 @@
 // committed entry that differs) throws, because going on would make it worse.
 import { unreachable } from '../assert.ts'
 import { asIndex, asTerm } from '../ids.ts'
-import type { NodeId } from '../ids.ts'
 import { stepClock } from './cluster-time.ts'
 import { entriesToApplyLoaded } from './commit.ts'
 import { send, writeCompleted } from './durability.ts'
@@ -20,9 +19,9 @@ import {
   onVoteStored,
   tickElection,
 } from './election.ts'
-import type { EntriesLoaded, Input } from './input.ts'
+import type { EntriesLoaded, Input, Received } from './input.ts'
 import { checkTransition, summarize } from './invariants.ts'
-import type { Message } from './message.ts'
+import type { Message, Sender } from './message.ts'
 import { propose } from './propose.ts'
 import { onReadIndex, onReadIndexResponse, read } from './reads.ts'
 import {
@@ -35,7 +34,9 @@ import {
   onPeerConnected,
   replicate,
 } from './replication.ts'
+import { onCountedStored, replaceMember, storeThatWeCount } from './replacement.ts'
 import { enterTerm } from './roles.ts'
+import { onSnapshotEnded, onSnapshotReceived, trimLog } from './snapshot.ts'
 import type { RaftState } from './state.ts'
 import { onTimeoutNow, tickTransfer, transferLeadership } from './transfer.ts'
 
@@ -50,6 +51,7 @@ export function step(state: RaftState, input: Input): readonly Effect[] {
     if (state.role.kind === 'leader') stepClock(state.role.clock, state.now)
   }
   take(state, input, effects)
+  storeThatWeCount(state, effects)
   const after = summarize(state)
   if (after.role !== before.role || after.term !== before.term || after.leader !== before.leader) {
     effects.push({ kind: 'roleChanged', role: after.role, term: after.term, leader: after.leader })
@@ -69,7 +71,7 @@ function take(state: RaftState, input: Input, effects: Effect[]): void {
     case 'tick':
       return onTick(state, effects)
     case 'message':
-      return onMessage(state, input.from, input.message, effects)
+      return onMessage(state, input, effects)
     case 'propose':
       return propose(state, input, effects)
     case 'read':
@@ -88,6 +90,16 @@ function take(state: RaftState, input: Input, effects: Effect[]): void {
       return onEntriesLoaded(state, input, effects)
     case 'transferLeadership':
       return transferLeadership(state, input.to, effects)
+    case 'trimLog':
+      return trimLog(state, input.upTo, effects)
+    case 'snapshotReceived':
+      return onSnapshotReceived(state, input, effects)
+    case 'snapshotEnded':
+      return onSnapshotEnded(state, input.to, input.index)
+    case 'replaceMember':
+      return replaceMember(state, input, effects)
+    case 'countedStored':
+      return onCountedStored(state)
     default:
       return unreachable(input)
   }
@@ -100,19 +112,22 @@ function onTick(state: RaftState, effects: Effect[]): void {
 }
 
 function onEntriesLoaded(state: RaftState, input: EntriesLoaded, effects: Effect[]): void {
+  // An installed snapshot has made void what was being read.
+  if (!state.loads.delete(input.load)) return
   if (input.load === state.applyLoad) entriesToApplyLoaded(state, input.entries, effects)
   else entriesToSendLoaded(state, input.load, input.entries, effects)
 }
 
-function onMessage(state: RaftState, from: NodeId, message: Message, effects: Effect[]): void {
+function onMessage(state: RaftState, { from, as, message }: Received, effects: Effect[]): void {
   if (!state.members.includes(from) || from === state.self || !isSound(message)) return
-  if (message.term > state.currentTerm && entersTerm(state, message)) enterTerm(state, message.term, effects)
-  if (message.term < state.currentTerm) return onOldTerm(state, from, message, effects)
-  receive(state, from, message, effects)
+  const sender = { from, as }
+  if (message.term > state.currentTerm && entersTerm(state, sender, message)) enterTerm(state, message.term, effects)
+  if (message.term < state.currentTerm) return onOldTerm(state, sender, message, effects)
+  receive(state, sender, message, effects)
 }
 
 /** §5.1: whether a message of a later term takes us there. */
-function entersTerm(state: RaftState, message: Message): boolean {
+function entersTerm(state: RaftState, { as }: Sender, message: Message): boolean {
   switch (message.kind) {
     case 'preVote':
       return false
@@ -121,14 +136,14 @@ function entersTerm(state: RaftState, message: Message): boolean {
       return !message.granted
     case 'requestVote':
       // Who hears a leader does not let a rejoining or half-connected member depose it (thesis §4.2.3).
-      return message.transfer || !hearsLeader(state)
+      return (message.transfer || !hearsLeader(state)) && as !== null
     default:
       return true
   }
 }
 
 /** Requests of a past term are answered, so that their sender learns the current one (§5.1, B43); the rest is void. */
-function onOldTerm(state: RaftState, from: NodeId, message: Message, effects: Effect[]): void {
+function onOldTerm(state: RaftState, { from }: Sender, message: Message, effects: Effect[]): void {
   const { currentTerm: term } = state
   switch (message.kind) {
     case 'preVote':
@@ -152,23 +167,24 @@ function onOldTerm(state: RaftState, from: NodeId, message: Message, effects: Ef
 }
 
 /** A message of the current term, or one about a later term that did not take us there. */
-function receive(state: RaftState, from: NodeId, message: Message, effects: Effect[]): void {
+function receive(state: RaftState, sender: Sender, message: Message, effects: Effect[]): void {
+  const { from } = sender
   switch (message.kind) {
     case 'preVote':
-      return onPreVote(state, from, message, effects)
+      return onPreVote(state, sender, message, effects)
     case 'preVoteResponse':
-      return onPreVoteResponse(state, from, message, effects)
+      return onPreVoteResponse(state, sender, message, effects)
     case 'requestVote':
-      // Still of a later term: we are sticky and stay silent.
-      return message.term === state.currentTerm ? onRequestVote(state, from, message, effects) : undefined
+      // Still of a later term: we are sticky, or it does not count, and we stay silent.
+      return message.term === state.currentTerm ? onRequestVote(state, sender, message, effects) : undefined
     case 'requestVoteResponse':
-      return onRequestVoteResponse(state, from, message, effects)
+      return onRequestVoteResponse(state, sender, message, effects)
     case 'appendEntries':
       return onAppendEntries(state, from, message, effects)
     case 'appendAccepted':
-      return onAppendAccepted(state, from, message, effects)
+      return onAppendAccepted(state, sender, message, effects)
     case 'appendRejected':
-      return onAppendRejected(state, from, message, effects)
+      return onAppendRejected(state, sender, message, effects)
     case 'timeoutNow':
       return onTimeoutNow(state, from, message, effects)
     case 'readIndex':

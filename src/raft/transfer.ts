@@ -3,7 +3,7 @@
 // moment and only if a majority has better ones: all may be slow, and somebody must lead (B62, H35).
 import type { Index, NodeId } from '../ids.ts'
 import { send, writeUnderWayMs } from './durability.ts'
-import { campaign, slowWriteMs } from './election.ts'
+import { campaign, mayCampaign, slowWriteMs } from './election.ts'
 import type { Effect } from './effect.ts'
 import type { TimeoutNow } from './message.ts'
 import type { Leader, RaftState } from './state.ts'
@@ -46,7 +46,7 @@ export function transferLeadership(state: RaftState, to: NodeId | null, effects:
 export function tellWhenUpToDate(state: RaftState, leader: Leader, effects: Effect[]): void {
   const { transfer } = leader
   const { lastIndex } = state.log
-  if (transfer === null || transfer.isTold || leader.progress.get(transfer.to)?.matchIndex !== lastIndex) return
+  if (transfer === null || transfer.isTold || leader.progress.get(transfer.to)?.countedIndex !== lastIndex) return
   transfer.isTold = true
   if (!transfer.isAsked) transfer.deadline = state.now + state.options.electionTimeoutMaxMs
   send(state, effects, transfer.to, { kind: 'timeoutNow', term: state.currentTerm, lastLogIndex: lastIndex })
@@ -82,16 +82,17 @@ function offer(state: RaftState, leader: Leader, effects: Effect[]): void {
 export function onTimeoutNow(state: RaftState, from: NodeId, message: TimeoutNow, effects: Effect[]): void {
   const { role } = state
   if (role.kind !== 'follower' || role.leader !== from) return
+  if (!mayCampaign(state)) return
   if (state.log.lastIndex < message.lastLogIndex || writeUnderWayMs(state) >= slowWriteMs) return
   campaign(state, true, effects)
 }
 
 /** Among members that were in contact within an election timeout, the one with the longest durable log. */
 function mostUpToDate(state: RaftState, leader: Leader): NodeId | null {
-  let best: { member: NodeId; matchIndex: Index } | null = null
-  for (const [member, { matchIndex, contactAt }] of leader.progress) {
+  let best: { member: NodeId; countedIndex: Index } | null = null
+  for (const [member, { countedIndex, contactAt }] of leader.progress) {
     if (state.now - contactAt > state.options.electionTimeoutMaxMs) continue
-    if (best === null || matchIndex > best.matchIndex) best = { member, matchIndex }
+    if (best === null || countedIndex > best.countedIndex) best = { member, countedIndex }
   }
   return best?.member ?? null
 }

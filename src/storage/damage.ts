@@ -1,7 +1,8 @@
-// The three ways in which a disk refuses: it contradicts itself (DamagedError, in the port), somebody else has it
-// (LockedError), or a later version of this program wrote it (NewerFormatError). Each message says what was found, where,
-// and what to do; nothing here or in any caller repairs.
+// The ways in which a disk refuses: it contradicts itself (DamagedError and DamagedStateError, in the ports), somebody else
+// has it (LockedError), or another version of this program wrote it (FormatVersionError). Each message says what was
+// found, where, and what to do; nothing here or in any caller repairs.
 import { DamagedError } from './log-store.ts'
+import { DamagedStateError } from './state-store.ts'
 
 /** Another process, or another part of this one, has the folder open. */
 export class LockedError extends Error {
@@ -9,13 +10,18 @@ export class LockedError extends Error {
   readonly code = 'locked'
 }
 
-/** Intact, but in a format that this version does not know. */
-export class NewerFormatError extends Error {
-  override readonly name = 'NewerFormatError'
-  readonly code = 'newer_format'
+/** Intact, but in a format that this version does not read. */
+export class FormatVersionError extends Error {
+  override readonly name = 'FormatVersionError'
+  readonly code: 'newer_format' | 'older_format'
 
-  constructor(where: string, what: string) {
-    super(`${where}: ${what} was written by a later version of Holdfast: start that version, this one would misread it`)
+  constructor(where: string, what: string, versions: { readonly found: unknown; readonly known: number }) {
+    const isNewer = !(typeof versions.found === 'number' && versions.found < versions.known)
+    super(
+      `${where}: ${what} was written by ${isNewer ? 'a later' : 'an earlier'} version of Holdfast: start that version, ` +
+        'this one would misread it',
+    )
+    this.code = isNewer ? 'newer_format' : 'older_format'
   }
 }
 
@@ -23,7 +29,25 @@ export function damaged(where: string, found: string, cause?: unknown): DamagedE
   const advice =
     'This node must neither vote nor serve with this disk. Keep the data folder for inspection, do not edit or repair it, ' +
     'and bring the node back with an empty folder as a replaced member'
-  return new DamagedError(`${where} is damaged: ${found}. ${advice}`, cause === undefined ? {} : { cause })
+  return new DamagedError({ finding: `${where} is damaged: ${found}`, advice }, cause === undefined ? {} : { cause })
+}
+
+/** The same for a folder that holds nothing but checkpoints. */
+export function damagedState(where: string, found: string): DamagedStateError {
+  return toStateDamage(damaged(where, found))
+}
+
+/** What was judged to be damage is damage of the checkpoints alone; every other error passes unchanged. */
+export function judgeStateError(error: unknown): unknown {
+  if (!(error instanceof DamagedError) || error instanceof DamagedStateError) return error
+  return toStateDamage(error)
+}
+
+function toStateDamage(error: DamagedError): DamagedStateError {
+  const advice =
+    'Only checkpoints are lost: the log beside it is not. This node must not serve before it has deleted this folder and ' +
+    'has got a snapshot from another node'
+  return new DamagedStateError({ finding: error.finding, advice }, { cause: error })
 }
 
 /**

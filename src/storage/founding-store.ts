@@ -4,9 +4,10 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { assert } from '../assert.ts'
-import type { ClusterId, Incarnation, NodeId } from '../ids.ts'
+import { asSequence, asToken } from '../ids.ts'
+import type { ClusterId, Incarnation, NodeId, Sequence, Token } from '../ids.ts'
 import { formatChecked, isCount, isObject, parseChecked, toClusterId, toIncarnation, toNodeId } from './checked-json.ts'
-import { damaged, judgeFileError, NewerFormatError } from './damage.ts'
+import { damaged, FormatVersionError, judgeFileError } from './damage.ts'
 import { makeFolder, writeDurably } from './durable-file.ts'
 
 export interface FoundingMember {
@@ -20,6 +21,17 @@ export interface FoundingRecord {
   readonly members: readonly FoundingMember[]
   /** The replicated configuration at the start: positive integers by name. */
   readonly limits: Readonly<Record<string, number>>
+  /** null: the cluster began with nothing. */
+  readonly restored: Restored | null
+}
+
+/** What a cluster took over from a backup of another: where to go on counting. */
+export interface Restored {
+  readonly from: ClusterId
+  /** Names the backup. */
+  readonly sha256: string
+  readonly firstToken: Token
+  readonly firstSequence: Sequence
 }
 
 export interface FoundingStore {
@@ -29,7 +41,7 @@ export interface FoundingStore {
   write(record: FoundingRecord, done: (error: Error | null) => void): void
 }
 
-const version = 1
+const version = 2
 
 export class FoundingFile implements FoundingStore {
   readonly #path: string
@@ -50,21 +62,22 @@ export class FoundingFile implements FoundingStore {
     }
     const fields = parseChecked(text)
     if (fields === null) throw damaged(this.#path, 'its checksum is wrong')
-    if (fields['version'] !== version) throw new NewerFormatError(this.#path, 'this file')
+    const found = fields['version']
+    if (found !== version) throw new FormatVersionError(this.#path, 'this file', { found, known: version })
     const clusterId = toClusterId(fields['clusterId'])
     const members = toMembers(fields['members'])
     const limits = toLimits(fields['limits'])
-    if (clusterId === null || members === null || limits === null) {
+    const restored = toRestored(fields['restored'])
+    if (clusterId === null || members === null || limits === null || restored === undefined) {
       throw damaged(this.#path, 'it lacks a field or has one of a wrong type')
     }
-    return { clusterId, members, limits }
+    return { clusterId, members, limits, restored }
   }
 
   write(record: FoundingRecord, done: (error: Error | null) => void): void {
     assert(!this.#isWriting && this.read() === null, 'a cluster is founded once')
     this.#isWriting = true
-    const { clusterId, members, limits } = record
-    const text = formatChecked({ version, clusterId, members, limits })
+    const text = formatChecked({ version, ...record })
     const written = makeFolder(dirname(this.#path)).then(() => writeDurably(this.#path, text))
     // nextTick takes `done` out of the promise: what it throws is then an uncaught exception like any other.
     written.then(
@@ -95,4 +108,15 @@ function toLimits(value: unknown): Readonly<Record<string, number>> | null {
     limits[name] = limit
   }
   return limits
+}
+
+/** undefined when it is neither null nor what it should be. */
+function toRestored(value: unknown): Restored | null | undefined {
+  if (value === null) return null
+  if (!isObject(value)) return undefined
+  const { from, sha256, firstToken, firstSequence } = value
+  const clusterId = toClusterId(from)
+  const isHash = typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256)
+  if (clusterId === null || !isHash || !isCount(firstToken) || !isCount(firstSequence)) return undefined
+  return { from: clusterId, sha256, firstToken: asToken(firstToken), firstSequence: asSequence(firstSequence) }
 }

@@ -1,5 +1,5 @@
 // The keys of the `log/` database: one byte for the kind, then for entries the index as u64, so that LevelDB's order of
-// bytes is the order of the log. The entries come before the two single records.
+// bytes is the order of the log. The entries come before the single records.
 import { asIndex, type Index } from '../ids.ts'
 import { readUint64, writeUint64 } from './uint64.ts'
 
@@ -8,6 +8,7 @@ const entryKeyBytes = 9
 
 export const hardStateKey = Buffer.from('h')
 export const metaKey = Buffer.from('m')
+export const peersKey = Buffer.from('p')
 
 export function entryKey(index: Index): Buffer {
   const key = Buffer.allocUnsafe(entryKeyBytes)

@@ -4,23 +4,28 @@
 //
 // What is on the disk is verified when it is opened and again when it is read. After a write that failed nothing is known
 // of the disk any more: every later call fails, and the process is expected to stop.
-import { statSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { assert } from '../assert.ts'
 import { asIndex, type Index } from '../ids.ts'
-import type { Entry, HardState } from '../raft/entry.ts'
-import { assertEntryFollows, assertHardStateFollows } from './batch-rules.ts'
-import { entryKey, hardStateKey, metaKey } from './keys.ts'
-import { claimFolder, createDatabase, type Database, openDatabase, releaseFolder } from './level-folder.ts'
-import { chainOf, encodeEntry, encodeHardState } from './log-record.ts'
-import type { LogBatch, LogStore, StoredLog } from './log-store.ts'
-import { encodeMeta } from './meta-record.ts'
+import type { Entry } from '../raft/entry.ts'
+import { assertEntryFollows, assertInstalls, assertKeepsTail, assertTrims } from './batch-rules.ts'
+import { entryKey } from './keys.ts'
+import {
+  type Batch,
+  claimFolder,
+  createDatabase,
+  type Database,
+  NewFiles,
+  openDatabase,
+  releaseFolder,
+} from './level-folder.ts'
+import { LogBytes } from './log-bytes.ts'
+import { chainOf, encodeEntry } from './log-record.ts'
+import type { ChainHash, LogBatch, LogStore, StoredLog } from './log-store.ts'
 import { type EntryRange, readEntries, type Tip } from './read-log.ts'
+import { nextRecords, putRecords, type SingleRecords } from './single-records.ts'
 import { toStoredLog, type VerifiedLog, verifyLog } from './verify-log.ts'
-import { checkAgainstWitness, emptyWitness, readWitness, type Witness, writeWitness } from './witness.ts'
-
-type Batch = ReturnType<Database['batch']>
+import { checkAgainstWitness, emptyWitness, readWitness, writeWitness } from './witness.ts'
 
 export interface LevelLogOptions {
   readonly writeBufferBytes: number
@@ -32,7 +37,7 @@ const defaults: LevelLogOptions = { writeBufferBytes: 32 * 1024 * 1024, firstInd
 
 /**
  * Opens the log in `folder`, which is created, with what is missing above it, if it does not exist. Throws DamagedError,
- * LockedError when another process has it, NewerFormatError.
+ * LockedError when another process has it, FormatVersionError.
  */
 export async function openLevelLogStore(folder: string, options: Partial<LevelLogOptions> = {}): Promise<LogStore> {
   const path = resolve(folder)
@@ -44,9 +49,11 @@ export async function openLevelLogStore(folder: string, options: Partial<LevelLo
     const database = await openDatabase(path, { writeBufferBytes })
     try {
       const verified = await verifyLog(path, database, firstIndex)
-      checkAgainstWitness(path, verified.witness, seen)
-      if (verified.witness.batches > seen.batches) await writeWitness(path, verified.witness)
-      return new LevelLogStore(path, await open(path, 'r'), database, verified)
+      const { batches, encoded } = verified.records
+      const found = { batches, record: encoded.hardState }
+      checkAgainstWitness(path, found, seen)
+      if (batches > seen.batches) await writeWitness(path, found)
+      return new LevelLogStore(path, await NewFiles.watch(path), database, verified)
     } catch (error) {
       await database.close()
       throw error
@@ -60,37 +67,39 @@ export async function openLevelLogStore(folder: string, options: Partial<LevelLo
 class LevelLogStore implements LogStore {
   readonly stored: StoredLog
   readonly #folder: string
-  readonly #folderHandle: FileHandle
+  readonly #newFiles: NewFiles
   readonly #database: Database
-  /** The place before the first entry. */
-  readonly #start: Tip
   /** What the disk holds when no write is in flight. */
   #tip: Tip
-  #hardState: HardState
-  /** The records written last, and how many batches there were. */
-  #witness: Witness
+  #records: SingleRecords
+  #bytes: LogBytes
   /** Batches that the witness on the disk has seen. */
   readonly #witnessedBatches: number
   /** Entries up to here are durable and stay so whatever becomes of the write in flight. */
   #readableIndex: Index
-  #folderChangedMs: number
   #writing: Promise<void> | null = null
   readonly #reading = new Set<Promise<void>>()
+  /** What was trimmed is deleted up to here; nothing is known of what was before the opening. */
+  #clearedTo = asIndex(0)
+  #clearing: Promise<void> | null = null
   #failure: Error | null = null
   #closing: Promise<void> | null = null
 
-  constructor(folder: string, folderHandle: FileHandle, database: Database, verified: VerifiedLog) {
+  constructor(folder: string, newFiles: NewFiles, database: Database, verified: VerifiedLog) {
     this.stored = toStoredLog(verified)
     this.#folder = folder
-    this.#folderHandle = folderHandle
+    this.#newFiles = newFiles
     this.#database = database
-    this.#start = verified.start
     this.#tip = verified.tip
-    this.#hardState = this.stored.hardState
-    this.#witness = verified.witness
-    this.#witnessedBatches = verified.witness.batches
+    this.#records = verified.records
+    this.#bytes = verified.bytes
+    this.#witnessedBatches = verified.records.batches
     this.#readableIndex = verified.tip.index
-    this.#folderChangedMs = statSync(folder).mtimeMs
+    this.#clearTrimmed()
+  }
+
+  get bytes(): number {
+    return this.#bytes.total
   }
 
   write(batch: LogBatch, done: (error: Error | null) => void): void {
@@ -100,16 +109,21 @@ class LevelLogStore implements LogStore {
       process.nextTick(done, this.#failure)
       return
     }
-    const { truncateFrom } = batch
+    const { truncateFrom, installed } = batch
+    const { start } = this.#records
     if (truncateFrom !== null) {
-      assert(truncateFrom > this.#start.index, `a truncation from ${truncateFrom}, before the log begins`)
+      assert(truncateFrom > start.index, `a truncation from ${truncateFrom}, before the log begins`)
       this.#readableIndex = asIndex(Math.min(this.#readableIndex, truncateFrom - 1))
+    }
+    if (installed?.keepsTail === false) {
+      this.#readableIndex = asIndex(Math.min(this.#readableIndex, installed.start.index))
     }
     // nextTick takes `done` out of the promise: what it throws is then an uncaught exception like any other.
     this.#writing = this.#commit(batch).then(
       () => {
         this.#writing = null
         this.#readableIndex = this.#tip.index
+        this.#clearTrimmed()
         process.nextTick(done, null)
       },
       (error: unknown) => {
@@ -127,22 +141,37 @@ class LevelLogStore implements LogStore {
       return
     }
     const { from, to } = range
-    assert(
-      this.#start.index < from && from <= to,
-      `a read of entries ${from} to ${to} of a log from ${this.#start.index + 1}`,
-    )
+    const { start } = this.#records
+    assert(start.index < from && from <= to, `a read of entries ${from} to ${to} of a log from ${start.index + 1}`)
     assert(to <= this.#readableIndex, `a read up to entry ${to} while only ${this.#readableIndex} is durable`)
-    const reading = readEntries(this.#folder, this.#database, range).then(
-      (found) =>
-        process.nextTick(
-          done,
-          null,
-          found.map(({ entry }) => entry),
-        ),
-      (error: unknown) => process.nextTick(done, asError(error), []),
+    this.#track(
+      readEntries(this.#folder, this.#database, range).then(
+        (found) =>
+          process.nextTick(
+            done,
+            null,
+            found.map(({ entry }) => entry),
+          ),
+        (error: unknown) => process.nextTick(done, asError(error), []),
+      ),
     )
-    this.#reading.add(reading)
-    void reading.finally(() => this.#reading.delete(reading))
+  }
+
+  chainAt(index: Index, done: (error: Error | null, chain: ChainHash) => void): void {
+    assert(this.#closing === null, 'a read from a log store that was closed')
+    if (this.#failure !== null) {
+      process.nextTick(done, this.#failure, '')
+      return
+    }
+    const { start } = this.#records
+    assert(start.index <= index, `the hash of entry ${index} of a log from ${start.index + 1}`)
+    assert(index <= this.#readableIndex || index === start.index, `the hash of entry ${index}, which is not durable`)
+    this.#track(
+      this.#tipAt(index).then(
+        ({ chain }) => process.nextTick(done, null, chain),
+        (error: unknown) => process.nextTick(done, asError(error), ''),
+      ),
+    )
   }
 
   close(): Promise<void> {
@@ -154,85 +183,112 @@ class LevelLogStore implements LogStore {
     return this.close()
   }
 
-  /** Encodes and hands over the whole batch before it returns, unless it truncates. */
-  async #commit(batch: LogBatch): Promise<void> {
-    const { truncateFrom } = batch
-    const isTruncating = truncateFrom !== null && truncateFrom <= this.#tip.index
-    const before = isTruncating ? await this.#tipAt(asIndex(truncateFrom - 1)) : this.#tip
-    const chained = this.#database.batch()
-    const tip = putEntries(chained, before, batch.entries)
-    for (let index = tip.index + 1; index <= this.#tip.index; index++) chained.del(entryKey(asIndex(index)))
-    this.#putSingleRecords(chained, batch, tip)
-    this.#tip = tip
-    await chained.write({ sync: true })
-    await this.#syncNewFiles()
+  #track(reading: Promise<void>): void {
+    this.#reading.add(reading)
+    void reading.finally(() => this.#reading.delete(reading))
   }
 
-  /** Where the log ends that ends with `index`. */
+  /**
+   * Encodes all entries and hands them over before it returns, unless it truncates or installs: then it reads first where
+   * the log goes on.
+   */
+  async #commit(batch: LogBatch): Promise<void> {
+    const before = this.#tip
+    const isPlain = batch.truncateFrom === null && batch.installed === null
+    const kept = isPlain ? { start: this.#records.start, end: before } : await this.#keptBy(batch)
+    const chained = this.#database.batch()
+    const tip = this.#putEntries(chained, kept.end, batch.entries)
+    for (let index = tip.index + 1; index <= before.index; index++) chained.del(entryKey(asIndex(index)))
+    const start = batch.trimTo === null ? kept.start : await this.#trimmed(batch.trimTo, kept)
+    const records = nextRecords(this.#records, batch, { start, tip })
+    putRecords(chained, this.#records.encoded, records.encoded)
+    this.#tip = tip
+    await chained.write({ sync: true })
+    await this.#newFiles.sync()
+    this.#records = records
+  }
+
+  /** What a truncation and an install leave of the log. */
+  async #keptBy({ truncateFrom, installed }: LogBatch): Promise<{ start: Tip; end: Tip }> {
+    const { start, installing } = this.#records
+    let end = this.#tip
+    if (truncateFrom !== null && truncateFrom <= end.index) {
+      end = await this.#tipAt(asIndex(truncateFrom - 1))
+      this.#bytes.truncateFrom(truncateFrom)
+    }
+    if (installed === null) return { start, end }
+    assertInstalls(installing, installed, start.index)
+    if (!installed.keepsTail) {
+      this.#bytes = new LogBytes()
+      return { start: installed.start, end: installed.start }
+    }
+    assert(installed.start.index <= end.index, `a tail is kept behind ${installed.start.index}, the log ends before`)
+    assertKeepsTail(installed.start, await this.#tipAt(installed.start.index))
+    this.#bytes.trimTo(installed.start.index)
+    return { start: installed.start, end }
+  }
+
+  async #trimmed(trimTo: Index, kept: { start: Tip; end: Tip }): Promise<Tip> {
+    assertTrims(trimTo, { after: kept.start.index, upTo: kept.end.index })
+    this.#bytes.trimTo(trimTo)
+    return await this.#tipAt(trimTo)
+  }
+
+  /** Where the log ends that ends with `index`, as it is on the disk. */
   async #tipAt(index: Index): Promise<Tip> {
-    if (index === this.#start.index) return this.#start
+    if (index === this.#records.start.index) return this.#records.start
     const [last] = await readEntries(this.#folder, this.#database, { from: index, to: index, bytesMax: 0 })
     assert(last !== undefined, 'a read gives at least one entry')
     return last.tip
   }
 
-  #putSingleRecords(chained: Batch, batch: LogBatch, tip: Tip): void {
-    const hardState = batch.hardState ?? this.#hardState
-    assertHardStateFollows(this.#hardState, hardState, tip.term)
-    assert(batch.meta !== null || this.#witness.meta !== null, 'the first write must say whose disk this is')
-
-    const batches = this.#witness.batches + 1
-    const hardStateValue = encodeHardState({ ...hardState, lastIndex: tip.index, chain: tip.chain, batches })
-    chained.put(hardStateKey, hardStateValue)
-    let metaValue = this.#witness.meta
-    if (batch.meta !== null) {
-      metaValue = encodeMeta({
-        meta: batch.meta,
-        firstIndex: asIndex(this.#start.index + 1),
-        chainBefore: this.#start.chain,
-      })
-      chained.put(metaKey, metaValue)
+  /** Returns where the log ends then. */
+  #putEntries(chained: Batch, before: Tip, entries: readonly Entry[]): Tip {
+    let tip = before
+    for (const entry of entries) {
+      assertEntryFollows(tip, entry)
+      const value = encodeEntry({ entry, chainBefore: tip.chain })
+      chained.put(entryKey(entry.index), value)
+      this.#bytes.add(entry.index, entry.payload.length)
+      tip = { index: entry.index, term: entry.term, time: entry.time, chain: chainOf(value) }
     }
-    this.#hardState = hardState
-    this.#witness = { batches, hardState: hardStateValue, meta: metaValue }
+    return tip
   }
 
   /**
-   * LevelDB goes on to a new log file every `writeBufferBytes` and syncs what it writes there, but not the name of the
-   * file. A changed folder is the sign; looking at it costs two microseconds.
+   * Deletes the entries before the start, beside everything else and without a sync: what comes back after a crash is
+   * ignored, and deleted when the log is opened. After a deletion that failed the database is not written to any more.
    */
-  async #syncNewFiles(): Promise<void> {
-    const changedMs = statSync(this.#folder).mtimeMs
-    if (changedMs === this.#folderChangedMs) return
-    await this.#folderHandle.sync()
-    this.#folderChangedMs = changedMs
+  #clearTrimmed(): void {
+    const { index } = this.#records.start
+    if (this.#clearing !== null || this.#clearedTo === index) return
+    this.#clearing = this.#database.clear({ gt: entryKey(this.#clearedTo), lte: entryKey(index) }).then(
+      () => {
+        this.#clearedTo = index
+        this.#clearing = null
+        if (this.#closing === null) this.#clearTrimmed()
+      },
+      (error: unknown) => {
+        this.#failure ??= asError(error)
+      },
+    )
   }
 
   async #finish(): Promise<void> {
     await this.#writing
     await Promise.all(this.#reading)
+    await this.#clearing
     try {
       // While the lock is still held. After a failed write nobody knows what the disk holds.
-      const isNews = this.#failure === null && this.#witness.batches > this.#witnessedBatches
-      if (isNews) await writeWitness(this.#folder, this.#witness)
+      const { batches, encoded } = this.#records
+      const isNews = this.#failure === null && batches > this.#witnessedBatches
+      if (isNews) await writeWitness(this.#folder, { batches, record: encoded.hardState })
     } finally {
-      await this.#folderHandle.close()
+      await this.#newFiles.close()
       await this.#database.close()
       releaseFolder(this.#folder)
     }
   }
-}
-
-/** Returns where the log ends then. */
-function putEntries(chained: Batch, before: Tip, entries: readonly Entry[]): Tip {
-  let tip = before
-  for (const entry of entries) {
-    assertEntryFollows(tip, entry)
-    const value = encodeEntry({ entry, chainBefore: tip.chain })
-    chained.put(entryKey(entry.index), value)
-    tip = { index: entry.index, term: entry.term, time: entry.time, chain: chainOf(value) }
-  }
-  return tip
 }
 
 function asError(error: unknown): Error {

@@ -5,7 +5,8 @@ import type { Entry } from '../raft/entry.ts'
 import { damaged, judgeDatabaseError } from './damage.ts'
 import { entryIndex, entryKey } from './keys.ts'
 import type { Database } from './level-folder.ts'
-import { chainOf, type ChainHash, decodeEntry } from './log-record.ts'
+import { chainOf, decodeEntry } from './log-record.ts'
+import type { ChainHash } from './log-store.ts'
 
 /** The end of a log: what the next entry must follow. */
 export interface Tip {

@@ -1,6 +1,6 @@
 // `cluster.sh` as a user runs it: from another folder, with ports and data of its own.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -116,6 +116,16 @@ t.test('a node that cannot start shows why', async (t) => {
   t.match(err, /holdfast: address_in_use: .*EADDRINUSE/)
   await new Promise((resolve) => occupant.close(resolve))
   t.equal((await run('start', '3')).code, 0)
+})
+
+t.test('backup writes a new file, restore takes one that is there, and only where there is no data', async (t) => {
+  const file = join(elsewhere, 'of-today.backup')
+  t.match(await run('backup', file), { code: 0, out: /\d+ bytes from/ })
+  t.equal(readFileSync(file).subarray(0, 16).toString(), 'Holdfast backup\n')
+  t.match(await run('backup', file), { code: 1, err: /exists/ })
+  t.match(await run('backup'), { code: 1, err: /into which file/ })
+  t.match(await run('restore', file), { code: 1, err: /there is data in/ })
+  t.match(await run('restore', `${file}.none`), { code: 1, err: /which file/ })
 })
 
 t.test('verbs and nodes that do not exist are refused', async (t) => {

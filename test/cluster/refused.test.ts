@@ -113,14 +113,15 @@ async function foundElsewhere(node: ClusterNode): Promise<void> {
   const incarnation = members.find(({ id }) => id === node.id)?.incarnation ?? asIncarnation('')
   const store = await openLevelLogStore(join(node.folder, 'log'))
   const founding = new FoundingFile(join(node.folder, 'founding'))
-  const meta = { node: asNodeId(node.id), incarnation, run: asRun(1) }
+  const meta = { node: asNodeId(node.id), incarnation, run: asRun(1), counted: true }
   const written = promisify(store.write.bind(store))
-  const nothing = { hardState: null, truncateFrom: null, entries: [] }
+  const nothing = { hardState: null, truncateFrom: null, entries: [], trimTo: null, installed: null, peers: null }
   await written({ ...nothing, meta: { ...meta, founded: false } })
   await promisify(founding.write.bind(founding))({
     clusterId: asClusterId('f'.repeat(32)),
     members,
     limits: { ...defaultLimits },
+    restored: null,
   })
   await written({ ...nothing, meta: { ...meta, founded: true } })
   await store.close()

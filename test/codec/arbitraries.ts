@@ -1,22 +1,29 @@
 // Every value that the codec knows, at random: commands, messages and frames with fields at and between their limits.
 import fc from 'fast-check'
-import type { Introduction, LinkFrame, RejectReason } from '../../src/codec/frame.ts'
+import type { LinkFrame, RejectReason, ReplaceRefusal } from '../../src/codec/frame.ts'
+import type { Introduction } from '../../src/codec/introduction.ts'
+import { protocolVersion } from '../../src/codec/introduction.ts'
+import type { SnapshotFrame } from '../../src/codec/snapshot-frame.ts'
 import {
   asClusterId,
   asClusterTime,
+  asDigest,
   asIncarnation,
   asIndex,
   asLockName,
   asNodeId,
   asRequestId,
   asRun,
+  asSequence,
   asSessionId,
   asTerm,
   asToken,
 } from '../../src/ids.ts'
 import type { Command, NumberedCommand } from '../../src/lockfsm/command.ts'
-import type { Entry } from '../../src/raft/entry.ts'
+import type { Entry, EntryNote } from '../../src/raft/entry.ts'
 import type { Message } from '../../src/raft/message.ts'
+import type { FoundingRecord } from '../../src/storage/founding-store.ts'
+import type { Checkpoint } from '../../src/storage/state-store.ts'
 
 /** Small, at the boundaries of MessagePack's number formats, and up to the greatest that a count can be. */
 export const count = fc.oneof(
@@ -91,11 +98,22 @@ export const numberedCommand: fc.Arbitrary<NumberedCommand> = fc.record({
   command,
 })
 
+const incarnation = fc.stringMatching(/^[0-9a-f]{32}$/).map(asIncarnation)
+
+/** Absent, as in nearly all, or one of each kind. */
+const note: fc.Arbitrary<{ note?: EntryNote }> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  fc.record({ note: fc.record({ kind: kind('checkpoint') }) }),
+  fc.record({ note: fc.record({ kind: kind('memberReplaced'), member: node, incarnation }) }),
+)
+
 /** Entries follow each other: only the first index is sent. */
 const entriesBehind = (prevLogIndex: number): fc.Arbitrary<readonly Entry[]> =>
   fc
-    .array(fc.record({ term, time, payload: fc.uint8Array({ maxLength: 100 }) }), { maxLength: 10 })
-    .map((entries) => entries.map((entry, position) => ({ index: asIndex(prevLogIndex + 1 + position), ...entry })))
+    .array(fc.tuple(fc.record({ term, time, payload: fc.uint8Array({ maxLength: 100 }) }), note), { maxLength: 10 })
+    .map((entries) =>
+      entries.map(([entry, mark], position) => ({ index: asIndex(prevLogIndex + 1 + position), ...entry, ...mark })),
+    )
 
 const appendEntries = fc.maxSafeNat().chain((before) => {
   const prevLogIndex = asIndex(Math.min(before, Number.MAX_SAFE_INTEGER - 100))
@@ -134,31 +152,95 @@ const reasons: readonly RejectReason[] = [
   'wrong_address',
   'not_a_member',
   'other_members',
+  'other_backup',
   'foreign_cluster',
   'stranger',
   'old_run',
+  'replaced',
+  'lost_data',
 ]
 
+const limit = count.map((value) => Math.max(1, value))
+const limits = fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), limit, { maxKeys: 10 })
+const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/)
+
+const foundingRecord: fc.Arbitrary<FoundingRecord> = fc.record({
+  clusterId,
+  members: fc.uniqueArray(fc.record({ id: node, incarnation }), {
+    selector: ({ id }) => id,
+    minLength: 1,
+    maxLength: 5,
+  }),
+  limits,
+  restored: orNull(fc.record({ from: clusterId, sha256, firstToken: token, firstSequence: count.map(asSequence) })),
+})
+
 const introduction: fc.Arbitrary<Introduction> = fc.record({
-  version: fc.constant(1),
+  version: fc.constant(protocolVersion),
   node,
-  incarnation: fc.stringMatching(/^[0-9a-f]{32}$/).map(asIncarnation),
+  incarnation,
   run,
   httpUrl: fc.webUrl(),
+  disk: fc.record({ term, lastIndex: index }),
   founding: fc.record({
     members: fc.constantFrom('n1', 'n1,n2,n3'),
-    limits: fc.dictionary(fc.stringMatching(/^[a-z]{1,20}Max$/), count, { maxKeys: 10 }),
+    limits,
+    backup: orNull(sha256),
     clusterId: orNull(clusterId),
+    record: orNull(foundingRecord),
     founded: fc.boolean(),
   }),
 })
+
+const checkpoint: fc.Arbitrary<Checkpoint> = fc.record({
+  index,
+  term,
+  time,
+  chain: fc.stringMatching(/^[0-9a-f]{32}$/),
+  digest: count.map(asDigest),
+  records: count,
+  oldestBucket: count,
+  incarnations: fc.dictionary(node, incarnation, { maxKeys: 5 }),
+})
+
+const recordBytes = fc.record({
+  key: fc.uint8Array({ maxLength: 40 }),
+  value: fc.uint8Array({ maxLength: 100 }),
+})
+
+const snapshotFrame: fc.Arbitrary<SnapshotFrame> = fc.oneof(
+  fc.record({ kind: kind('snapshotOffer'), transfer: count, clusterId, term, checkpoint }),
+  fc.record({
+    kind: kind('snapshotChunk'),
+    transfer: count,
+    number: count,
+    records: fc.array(recordBytes, { maxLength: 10 }),
+  }),
+  fc.record({ kind: kind('snapshotEnd'), transfer: count, chunks: count }),
+  fc.record({
+    kind: kind('snapshotReply'),
+    transfer: count,
+    number: count,
+    said: fc.constantFrom('taken' as const, 'installed' as const, 'refused' as const),
+  }),
+  fc.record({ kind: kind('snapshotWanted') }),
+)
+
+const refusals: readonly ReplaceRefusal[] = [
+  'notLeader',
+  'transferring',
+  'unknownMember',
+  'takingOver',
+  'underWay',
+  'inForce',
+]
 
 export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ kind: kind('hello'), to: node, from: introduction }),
   fc.record({ kind: kind('welcome'), from: introduction }),
   fc.record({ kind: kind('rejected'), reason: fc.constantFrom(...reasons), detail: text }),
   fc.record({ kind: kind('foundingNews'), clusterId: orNull(clusterId), founded: fc.boolean() }),
-  { weight: 4, arbitrary: fc.record({ kind: kind('raft'), message }) },
+  { weight: 4, arbitrary: fc.record({ kind: kind('raft'), as: orNull(incarnation), message }) },
   fc.record({
     kind: kind('forward'),
     sending: count,
@@ -167,9 +249,13 @@ export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({
     kind: kind('forwardRefused'),
     sending: count,
-    reason: fc.constantFrom('notLeader' as const, 'overloaded' as const),
+    reason: fc.constantFrom('notLeader' as const, 'overloaded' as const, 'diskLow' as const),
     numbers: fc.array(count, { maxLength: 20 }),
   }),
   fc.record({ kind: kind('transferRequest'), to: orNull(node) }),
   fc.record({ kind: kind('keepalive') }),
+  fc.record({ kind: kind('replaceRequest'), member: node, incarnation }),
+  fc.record({ kind: kind('replaceRefused'), member: node, incarnation, reason: fc.constantFrom(...refusals) }),
+  fc.record({ kind: kind('digest'), index, digest: count.map(asDigest) }),
+  { weight: 3, arbitrary: snapshotFrame },
 )

@@ -146,7 +146,21 @@ t.test('unknown commands, frames, messages, modes and reasons are refused', asyn
       true,
     )
   }
-  for (const value of [[0], [9, 0], [10], [5, [0, 1]], [5, [11, 1]], [5], [3, 'because', ''], [], ['1'], [[1]]]) {
+  for (const value of [
+    [0],
+    [9, 0],
+    [18],
+    [11, 'n2', 'a'.repeat(32), 6],
+    [16, 1, 1, 3],
+    [14, 1, 1, [new Uint8Array(1)]],
+    [5, [0, 1]],
+    [5, [11, 1]],
+    [5],
+    [3, 'because', ''],
+    [],
+    ['1'],
+    [[1]],
+  ]) {
     t.equal(
       isRefused(() => decodeFrame(packr.pack(value))),
       true,
@@ -155,9 +169,67 @@ t.test('unknown commands, frames, messages, modes and reasons are refused', asyn
   }
 })
 
+t.test('a checkpoint whose hash is none is refused: it would be stored as another', async (t) => {
+  const offer = (chain: string) => packr.pack([13, 1, 'c'.repeat(32), 1, [1, 1, 1, chain, 1, 1, 1, []]])
+  const hash = '0123456789abcdef'.repeat(2)
+  t.equal(
+    isRefused(() => decodeFrame(offer(hash))),
+    false,
+  )
+  for (const chain of ['', hash.slice(1), `${hash}0`, hash.toUpperCase(), `${hash.slice(1)}g`, `${hash.slice(1)}\n`]) {
+    t.equal(
+      isRefused(() => decodeFrame(offer(chain))),
+      true,
+      chain,
+    )
+  }
+})
+
+t.test('who would be stored under a name that no disk of ours takes is refused', async (t) => {
+  const hex = '0123456789abcdef'.repeat(2)
+  const request = (member: string, disk: string) => packr.pack([10, member, disk])
+  t.equal(
+    isRefused(() => decodeFrame(request('n2', hex))),
+    false,
+  )
+  for (const [member, disk] of [
+    ['n 2', hex],
+    ['', hex],
+    ['n2', 'x'],
+    ['n2', hex.slice(1)],
+    ['n2', hex.toUpperCase()],
+  ] as const) {
+    t.equal(
+      isRefused(() => decodeFrame(request(member, disk))),
+      true,
+      `${member} ${disk}`,
+    )
+  }
+  const view = (...record: unknown[]) => ['n1', [], null, false, null, record]
+  const welcome = (...record: unknown[]) => packr.pack([2, [2, 'n1', hex, 1, '', 0, 0, view(...record)]])
+  const members = [['n1', hex]]
+  t.equal(
+    isRefused(() => decodeFrame(welcome([hex, members, [['a', 1]], []]))),
+    false,
+  )
+  for (const record of [
+    [hex, [], [], []],
+    [hex, [...members, ...members], [], []],
+    [hex, members, [['a', 0]], []],
+    [hex, members, [], [[hex, 'a5', 1, 1]]],
+    ['c', members, [], []],
+  ]) {
+    t.equal(
+      isRefused(() => decodeFrame(welcome(record))),
+      true,
+      JSON.stringify(record),
+    )
+  }
+})
+
 t.test('a node that speaks another version is refused by its number, whatever else it says', async (t) => {
-  const hello = packr.pack([1, 'n1', [2, 'something', 'new']])
-  t.throws(() => decodeFrame(hello), { message: /version 2, not 1/ })
+  const hello = packr.pack([1, 'n1', [3, 'something', 'new']])
+  t.throws(() => decodeFrame(hello), { message: /version 3, not 2/ })
 })
 
 t.test('hostile lengths and nesting cost neither memory nor the stack', async (t) => {

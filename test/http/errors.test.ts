@@ -18,6 +18,7 @@ t.test('the codes and their statuses are those that programs were told', (t) => 
     lock_held: 423,
     wait_timeout: 423,
     quota_exceeded: 429,
+    replacement_under_way: 409,
     internal: 500,
     no_leader: 503,
     overloaded: 503,

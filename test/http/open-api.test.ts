@@ -2,11 +2,13 @@ import t from 'tap'
 import { Value } from 'typebox/value'
 import * as api from '../../src/http/api.ts'
 import { errorCodes, errorRows } from '../../src/http/errors.ts'
+import { asNodeId } from '../../src/ids.ts'
 import { acquire, ask, get, openSession, post } from './calling.ts'
 import { startOneMember } from './one-member.ts'
 
 const member = await startOneMember()
-const { app } = member
+const { app, node } = member
+const incarnation = () => node.incarnationOf(asNodeId('n1'))
 t.teardown(() => member[Symbol.asyncDispose]())
 
 interface Operation {
@@ -40,12 +42,14 @@ t.test('the document mentions every route of the API and no other', (t) => {
     'GET /healthz',
     'GET /metrics',
     'GET /readyz',
+    'GET /v1/backup',
     'GET /v1/cluster',
     'GET /v1/locks',
     'GET /v1/locks/{lock}',
     'GET /v1/locks/{lock}/requests/{requestId}',
     'GET /v1/sessions',
     'GET /v1/sessions/{session}',
+    'POST /v1/cluster/members/{id}/replace',
     'POST /v1/cluster/transfer',
     'POST /v1/locks/{lock}/acquire',
     'POST /v1/locks/{lock}/check',
@@ -110,6 +114,7 @@ t.test('a body is required exactly where a field is', (t) => {
     .filter(({ operation }) => operation.requestBody?.required === true)
     .map(({ path }) => path)
   t.same(required.sort(), [
+    '/v1/cluster/members/{id}/replace',
     '/v1/locks/{lock}/check',
     '/v1/locks/{lock}/release',
     '/v1/locks/{lock}/renew',
@@ -137,6 +142,7 @@ t.test('what is answered is what is documented', async (t) => {
     [api.SessionsRenewed, await post(app, '/v1/sessions/renew', { sessions: [session, 's-99'] })],
     [api.ClusterView, await get(app, '/v1/cluster')],
     [api.Transferred, await post(app, '/v1/cluster/transfer', { to: 'n1' })],
+    [api.Replaced, await post(app, '/v1/cluster/members/n1/replace', { incarnation: incarnation() })],
     [api.RequestCancelled, await ask(app, { method: 'DELETE', url: `/v1/locks/a/requests/w?session=${session}` })],
     [api.Ready, await get(app, '/readyz')],
     [api.Healthy, await get(app, '/healthz')],
@@ -152,7 +158,7 @@ t.test('the document can be read at /docs', async (t) => {
   t.equal((await get(app, '/docs/json')).body['openapi'], '3.1.0')
 })
 
-t.test('headers stand in the document, and only figures are no JSON', (t) => {
+t.test('headers stand in the document, and only figures and backups are no JSON', (t) => {
   const answers = operations.flatMap(({ name, operation }) =>
     Object.entries(operation.responses).map(([status, response]) => ({ name: `${name} ${status}`, ...response })),
   )
@@ -169,6 +175,11 @@ t.test('headers stand in the document, and only figures are no JSON', (t) => {
   t.same(
     text.map(({ name }) => name),
     ['GET /metrics 200'],
+  )
+  const bytes = answers.filter(({ content }) => 'application/octet-stream' in (content ?? {}))
+  t.same(
+    bytes.map(({ name }) => name),
+    ['GET /v1/backup 200'],
   )
   t.end()
 })

@@ -1,5 +1,8 @@
 import t from 'tap'
-import { acquire, get, isProblem, openSession, post } from './calling.ts'
+import { asNodeId } from '../../src/ids.ts'
+import { defaultKeeping } from '../../src/node/keeping.ts'
+import { acquire, eventually, get, isProblem, openSession, post } from './calling.ts'
+import type { Body } from './calling.ts'
 import { createNode, serve, startOneMember } from './one-member.ts'
 
 t.test('the cluster is shown as the node sees it', async (t) => {
@@ -13,13 +16,51 @@ t.test('the cluster is shown as the node sees it', async (t) => {
     leader: 'n1',
     term: 1,
     members: [
-      { id: 'n1', httpUrl: 'http://127.0.0.1:7101', peerUrl: 'tcp://127.0.0.1:7201', role: 'leader', reachable: true },
+      {
+        id: 'n1',
+        httpUrl: 'http://127.0.0.1:7101',
+        peerUrl: 'tcp://127.0.0.1:7201',
+        role: 'leader',
+        incarnation: /^[0-9a-f]{32}$/,
+        reachable: true,
+      },
     ],
     commitIndex: Number,
     appliedIndex: Number,
     clusterTimeMs: Number,
+    log: { firstIndex: 1, lastIndex: Number, bytes: Number },
+    digest: null,
   })
   t.match(body['members'], [{ matchIndex: body['commitIndex'] }])
+})
+
+/** Where the log of that view begins. */
+function firstIndexOf({ log }: Body): number {
+  return typeof log === 'object' && log !== null && 'firstIndex' in log ? Number(log.firstIndex) : 0
+}
+
+t.test('S7 the digest of the last checkpoint is shown, and where the log begins behind it', async (t) => {
+  const keeping = { ...defaultKeeping, entries: 10, tailBytes: 0 }
+  const member = await startOneMember({}, { keeping })
+  t.teardown(() => member[Symbol.asyncDispose]())
+  const shown = await eventually(async () => {
+    const session = await openSession(member.app)
+    await acquire(member.app, 'a', { session })
+    const { body } = await get(member.app, '/v1/cluster')
+    return firstIndexOf(body) > 1 ? body : null
+  })
+  t.match(shown, { digest: { index: Number, value: /^[0-9a-f]{12}$/, agreeing: ['n1'], differences: 0 } })
+})
+
+t.test('a member that has its disk already needs no other, and one that leads takes none', async (t) => {
+  const member = await startOneMember()
+  t.teardown(() => member[Symbol.asyncDispose]())
+  const incarnation = member.node.incarnationOf(asNodeId('n1'))
+  const replace = (id: string, disk: string | null) =>
+    post(member.app, `/v1/cluster/members/${id}/replace`, { incarnation: disk })
+  t.same((await replace('n1', incarnation)).body, { member: 'n1', incarnation })
+  isProblem(t, await replace('n1', 'f'.repeat(32)), 'not_found')
+  isProblem(t, await replace('n9', 'f'.repeat(32)), 'not_found')
 })
 
 t.test('leadership is handed over to whom it may be', async (t) => {

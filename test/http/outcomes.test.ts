@@ -5,6 +5,7 @@ import { createLog } from '../../src/http/log.ts'
 import type { Refusal } from '../../src/lockfsm/outcome.ts'
 import type { Answer } from '../../src/node/calls.ts'
 import type { ReadRequest } from '../../src/node/read-rounds.ts'
+import type { ReplaceResult } from '../../src/node/replacements.ts'
 import { acquire, eventually, get, isProblem, lockPath, post, remove } from './calling.ts'
 import { serveReplica } from './one-member.ts'
 import type { ErrorCode } from '../../src/http/errors.ts'
@@ -36,6 +37,8 @@ t.test(
     isProblem(t, await remove(app, '/v1/sessions/s-1'), 'no_leader')
     answer = { kind: 'overloaded' }
     isProblem(t, await acquire(app, 'a', { requestId }), 'overloaded', { requestId })
+    answer = { kind: 'diskLow' }
+    isProblem(t, await acquire(app, 'a', { requestId }), 'disk_low', { requestId })
     answer = { kind: 'unknown' }
     isProblem(t, await acquire(app, 'a', { requestId }), 'outcome_unknown', { requestId })
     isProblem(t, await post(app, lockPath('a', 'release'), { token: 1 }), 'outcome_unknown', { requestId: undefined })
@@ -151,6 +154,45 @@ t.test('a transfer that is not seen to happen is an unknown outcome', async (t) 
     isProblem(t, await post(other, '/v1/cluster/transfer', { to: 'n1' }), code)
     await other.close()
   }
+})
+
+const newDisk = '0123456789abcdef0123456789abcdef'
+
+t.test('a member is replaced, or it is said why not', async (t) => {
+  let said: ReplaceResult = 'done'
+  const asked: unknown[] = []
+  const app = await serveReplica({
+    replace: ({ done, ...call }) => {
+      asked.push(call)
+      done(said)
+    },
+  })
+  t.teardown(() => app.close())
+  const replace = (body: unknown) => post(app, '/v1/cluster/members/n2/replace', body)
+  const done = await replace({ incarnation: newDisk })
+  t.same([done.status, done.body], [200, { member: 'n2', incarnation: newDisk }])
+  t.same(asked, [{ member: 'n2', incarnation: newDisk }])
+  for (const [result, code] of [
+    ['unknownMember', 'not_found'],
+    ['underWay', 'replacement_under_way'],
+    ['transferring', 'no_leader'],
+    ['takingOver', 'no_leader'],
+    ['noLeader', 'no_leader'],
+    ['unknown', 'outcome_unknown'],
+  ] as const) {
+    said = result
+    isProblem(t, await replace({ incarnation: newDisk }), code)
+  }
+  asked.length = 0
+  for (const body of [
+    {},
+    { incarnation: 'x' },
+    { incarnation: newDisk.toUpperCase() },
+    { incarnation: newDisk, by: 1 },
+  ]) {
+    isProblem(t, await replace(body), 'invalid_request')
+  }
+  t.same(asked, [], 'what names no disk is refused before anybody is asked')
 })
 
 t.test(

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { asClusterTime } from '../../src/ids.ts'
+import { changeRequest, changeSession } from '../../src/lockfsm/changes.ts'
 import {
   grantEnding,
   isRequestOver,
@@ -28,11 +29,11 @@ t.test('a session ends at its deadline, or when it is given back, whichever is e
   if (session === undefined) throw new Error('it is open')
   t.equal(sessionEnd(session), 10_000)
   t.same([isSessionOver(session, at(9_999)), isSessionOver(session, at(10_000))], [false, true])
-  session.giveBackAt = at(4_000)
+  changeSession(table.state, session).giveBackAt = at(4_000)
   t.equal(sessionEnd(session), 4_000)
   t.equal(sessionEnding(session, at(4_000)), 'unclaimed')
   t.equal(sessionEnding(session, at(10_000)), 'expired')
-  session.giveBackAt = at(12_000)
+  changeSession(table.state, session).giveBackAt = at(12_000)
   t.equal(sessionEnd(session), 10_000)
 })
 
@@ -68,7 +69,7 @@ t.test('a grant of a session is due by itself only while it is unattended, and i
   )
   t.equal(grantEnding(grant, at(30_000)), 'unclaimed')
   t.equal(grantEnding(grant, at(40_000)), 'expired', 'its session has')
-  grant.giveBackAt = null
+  changeRequest(table.state, grant).giveBackAt = null
   t.same(
     [39_999, 40_000].map((time) => isRequestOver(grant, at(time))),
     [false, true],

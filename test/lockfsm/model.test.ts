@@ -6,14 +6,14 @@ import { apply } from '../../src/lockfsm/apply.ts'
 import { nextDeadline } from '../../src/lockfsm/expiry.ts'
 import { checkState } from '../../src/lockfsm/invariants.ts'
 import type { Outcome, Result } from '../../src/lockfsm/outcome.ts'
-import { fromRecords, toRecords } from '../../src/lockfsm/records.ts'
+import { fromRecords } from '../../src/lockfsm/load.ts'
+import { toRecords } from '../../src/lockfsm/records.ts'
 import { createState, defaultLimits } from '../../src/lockfsm/state.ts'
-import type { Limits } from '../../src/lockfsm/state.ts'
 import { Model, nameOf } from './model.ts'
 import type { Said } from './model.ts'
 import { Promises } from './promises.ts'
 import { sortedRecords } from './table.ts'
-import { World, anyWorld } from './world.ts'
+import { World, anyWorld, shuffled, tightLimits } from './world.ts'
 
 t.test('the table says to every command what the model says', async (t) => {
   fc.assert(
@@ -94,23 +94,4 @@ function compare(outcomes: readonly Outcome[], expected: readonly { to: string; 
 function isForetold(result: Result, said: Said): boolean {
   const fields = new Map<string, unknown>(Object.entries(result))
   return Object.entries(said).every(([field, value]) => isDeepStrictEqual(fields.get(field), value))
-}
-
-/** Reached in most histories, so that what is refused and what is forgotten first must be alike, too. */
-const tightLimits: Limits = {
-  sessionsMax: 4,
-  perSessionMax: 3,
-  waitersPerLockMax: 2,
-  sessionlessMax: 3,
-  attemptsMax: 3,
-  rememberedMax: 12,
-  endedTokensMax: 3,
-}
-
-function shuffled<T>(list: readonly T[], seed: number): readonly T[] {
-  let random = seed
-  return list
-    .map((item) => ({ item, place: (random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0) }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item)
 }

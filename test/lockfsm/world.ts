@@ -13,6 +13,7 @@ import type {
   WithdrawnAttempt,
 } from '../../src/lockfsm/command.ts'
 import type { Outcome } from '../../src/lockfsm/outcome.ts'
+import type { Limits } from '../../src/lockfsm/state.ts'
 
 export interface Action {
   readonly what: (typeof actions)[number]
@@ -40,7 +41,10 @@ const actions = [
 
 export const anyWorld: fc.Arbitrary<readonly WorldEntry[]> = fc.array(
   fc.record({
-    movedMs: fc.oneof({ weight: 8, arbitrary: fc.nat(300) }, fc.constantFrom(0, 500, 1_000, 2_000, 5_000, 30_000)),
+    movedMs: fc.oneof(
+      { weight: 8, arbitrary: fc.nat(300) },
+      fc.constantFrom(0, 500, 1_000, 2_000, 5_000, 30_000, 80_000),
+    ),
     actions: fc.array(
       fc.record({
         what: fc.constantFrom(...actions),
@@ -54,6 +58,17 @@ export const anyWorld: fc.Arbitrary<readonly WorldEntry[]> = fc.array(
   }),
   { maxLength: 150, size: 'max' },
 )
+
+/** Reached in most histories, so that what is refused and what is forgotten first must be alike, too. */
+export const tightLimits: Limits = {
+  sessionsMax: 4,
+  perSessionMax: 3,
+  waitersPerLockMax: 2,
+  sessionlessMax: 3,
+  attemptsMax: 3,
+  rememberedMax: 12,
+  endedTokensMax: 3,
+}
 
 export class World {
   private readonly nodes = [1, 2, 3].map((index) => ({ node: asNodeId(`n${index}`), run: 1, number: 0 }))
@@ -213,4 +228,13 @@ function choose<T>(list: readonly T[], by: number): T {
   const chosen = list[by % list.length]
   if (chosen === undefined) throw new Error('there is something to choose')
   return chosen
+}
+
+/** In an order drawn from `seed`. */
+export function shuffled<T>(list: readonly T[], seed: number): readonly T[] {
+  let random = seed
+  return list
+    .map((item) => ({ item, place: (random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
 }

@@ -296,6 +296,15 @@ t.test('a command that every leader refused as overloaded is answered so', async
   t.equal(bench.submitted.length, 1)
 })
 
+t.test('a command that the leader refused for want of disk space is answered so, and not tried again', async (t) => {
+  const bench = new Bench()
+  bench.begin()
+  bench.leave()
+  bench.learn({ kind: 'notDone', reason: 'diskLow' })
+  t.same(bench.answers, ['diskLow'])
+  t.equal(bench.submitted.length, 1)
+})
+
 t.test(
   'H15 an acquire that came too late was not done: it is submitted anew, and answered noLeader after 3 s',
   async (t) => {
@@ -340,3 +349,30 @@ t.test(
     t.same([bench.calls.open, bench.calls.queued], [0, 0])
   },
 )
+
+t.test(
+  'H19 a call that an install jumped over is unknown, and there is nothing to withdraw: its attempt is in no set',
+  async (t) => {
+    for (const isQueued of [false, true]) {
+      const bench = new Bench()
+      bench.begin()
+      bench.leave()
+      if (isQueued) bench.queue()
+      bench.learn({ kind: 'jumpedOver' })
+      t.same(bench.answers, ['unknown'])
+      t.same([bench.withdrawn, bench.calls.open, bench.calls.queued], [[], 0, 0])
+      bench.pass(60_000)
+      t.equal(bench.answers.length, 1)
+    }
+  },
+)
+
+t.test('H13 a call that was given up and turns out to be in the set behind an install is withdrawn', async (t) => {
+  const bench = new Bench()
+  const call = bench.begin()
+  bench.leave()
+  bench.calls.abandon(call)
+  t.same(bench.withdrawn, [], 'its fate is not known yet')
+  bench.say(granted)
+  t.same(bench.withdrawn, [attempt])
+})

@@ -1,15 +1,20 @@
 import t from 'tap'
 import { asClusterTime, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
 import { Core } from '../../src/node/core.ts'
+import type { CoreEvents } from '../../src/node/core.ts'
 import { DiskWriter } from '../../src/node/disk-writer.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { Ended, ManualHost } from '../support/manual-host.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
+import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
+import { silentEvents } from './silent-events.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
-const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true }
+const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
 const none = { prevLogIndex: asIndex(0), prevLogTerm: asTerm(0), leaderCommit: asIndex(0), entries: [] }
+
+const emptyStart = { start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }, notes: [] }
 
 /** A core on a disk whose writes and reads complete when a test says so. */
 class Bench {
@@ -24,7 +29,7 @@ class Bench {
   constructor(options: Partial<typeof defaultRaftOptions> = {}) {
     const store = this.#disk.openLog()
     const disk = new DiskWriter(store, { durable: (io) => this.core.durable(io), failed: () => {} })
-    disk.storeMeta(meta, () => {})
+    disk.store({ meta }, () => {})
     const { host } = this
     const raft = createRaft({
       self,
@@ -32,15 +37,13 @@ class Bench {
       options: { ...defaultRaftOptions, ...options },
       random: () => 0.5,
       now: 0,
-      stored: store.stored,
+      stored: { ...store.stored, ...emptyStart },
+      ...foundedSetup(self, [self, n2, n3]),
     })
-    const events = {
-      send: (to: string, message: Message) => this.sent.push(`${message.kind} to ${to}`),
-      apply: (entries: readonly { index: number }[]) => this.applied.push(...entries.map(({ index }) => index)),
-      readReady: () => {},
-      readRefused: () => {},
-      transferRefused: () => {},
-      roleChanged: () => {},
+    const events: CoreEvents = {
+      ...silentEvents,
+      send: (to, _, message) => this.sent.push(`${message.kind} to ${to}`),
+      apply: (entries) => this.applied.push(...entries.map(({ index }) => index)),
       wake: () => this.wakes++,
     }
     this.core = new Core({ raft, host, store, disk, events })
@@ -56,6 +59,7 @@ class Bench {
     this.core.receive({
       kind: 'message',
       from: n2,
+      as: firstDiskOf(n2),
       message: { kind: 'appendEntries', term: asTerm(1), round, ...none },
     })
   }
@@ -114,13 +118,14 @@ t.test('entries that are on disk only are read back before they are applied', as
     payload: new Uint8Array(100),
   }))
   const append = { kind: 'appendEntries' as const, term: asTerm(1), ...none }
-  bench.core.receive({ kind: 'message', from: n2, message: { ...append, round: 1, entries } })
+  bench.core.receive({ kind: 'message', from: n2, as: firstDiskOf(n2), message: { ...append, round: 1, entries } })
   bench.turn()
   bench.completeDisk()
   bench.turn()
   bench.core.receive({
     kind: 'message',
     from: n2,
+    as: firstDiskOf(n2),
     message: { ...append, round: 2, prevLogIndex: asIndex(3), prevLogTerm: asTerm(1), leaderCommit: asIndex(3) },
   })
   bench.turn()
@@ -134,22 +139,20 @@ t.test('an entry that cannot be read back ends the process', async (t) => {
   const disk = new MemoryDisk({ schedule: (_, run) => run(), random: () => 0 })
   const store = disk.openLog()
   const writer = new DiskWriter(store, { durable: () => {}, failed: () => {} })
-  const stored = { ...store.stored, lastIndex: asIndex(1), spans: [{ term: asTerm(1), firstIndex: asIndex(1) }] }
-  const setup = { self, members: [self, n2, n3], options: defaultRaftOptions, random: () => 0.5, now: 0, stored }
-  const events = {
-    send() {},
-    apply() {},
-    readReady() {},
-    readRefused() {},
-    transferRefused() {},
-    roleChanged() {},
-    wake() {},
+  const stored = {
+    ...store.stored,
+    ...emptyStart,
+    lastIndex: asIndex(1),
+    spans: [{ term: asTerm(1), firstIndex: asIndex(1) }],
   }
+  const members = [self, n2, n3]
+  const given = { members, options: defaultRaftOptions, random: () => 0.5, now: 0, stored }
+  const setup = { self, ...given, ...foundedSetup(self, members) }
   const damaged = {
     ...store,
     read: (_: object, done: (error: Error | null, entries: []) => void) => done(new Error('entry 1'), []),
   }
-  const core = new Core({ raft: createRaft(setup), host, store: damaged, disk: writer, events })
+  const core = new Core({ raft: createRaft(setup), host, store: damaged, disk: writer, events: silentEvents })
   const heartbeat: Message = {
     kind: 'appendEntries',
     term: asTerm(1),
@@ -159,7 +162,7 @@ t.test('an entry that cannot be read back ends the process', async (t) => {
     leaderCommit: asIndex(1),
     entries: [],
   }
-  core.receive({ kind: 'message', from: n2, message: heartbeat })
+  core.receive({ kind: 'message', from: n2, as: firstDiskOf(n2), message: heartbeat })
   t.throws(() => core.drain(0), Ended)
   t.equal(host.failures[0]?.code, 'damaged')
 })

@@ -6,14 +6,14 @@ import type { Persist } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { LogBatch, LogStore } from '../../src/storage/log-store.ts'
 
-const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true }
+const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
 
 function entry(index: number, term: number): Entry {
   return { index: asIndex(index), term: asTerm(term), time: asClusterTime(0), payload: new Uint8Array(0) }
 }
 
 function write(io: number, part: Partial<Persist> = {}): Persist {
-  return { kind: 'persist', io: asIo(io), hardState: null, truncateFrom: null, entries: [], ...part }
+  return { kind: 'persist', io: asIo(io), hardState: null, truncateFrom: null, entries: [], trimTo: null, ...part }
 }
 
 /** A disk that completes a write when a test says so. */
@@ -29,14 +29,20 @@ class Bench {
       firstIndex: asIndex(1),
       lastIndex: asIndex(0),
       lastTime: asClusterTime(0),
+      start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) },
       spans: [],
+      notes: [],
+      installing: null,
+      peers: [],
     },
+    bytes: 0,
     write: (batch, done) => {
       if (this.#done !== null) throw new Error('a second write while one is in flight')
       this.batches.push(batch)
       this.#done = done
     },
     read: () => {},
+    chainAt: () => {},
     close: async () => {},
   }
   readonly writer = new DiskWriter(this.#store, {
@@ -90,7 +96,7 @@ t.test('the meta record goes with the next write, and its maker hears of it', as
   const bench = new Bench()
   let stored = 0
   bench.writer.persist(write(1))
-  bench.writer.storeMeta(meta, () => stored++)
+  bench.writer.store({ meta }, () => stored++)
   t.same(bench.batches[0]?.meta, meta)
   t.equal(stored, 0)
   bench.complete()
@@ -133,7 +139,7 @@ interface Naive {
 
 function applyNaively(
   { terms, hardState }: Naive,
-  { truncateFrom, entries, hardState: news }: Omit<LogBatch, 'meta'>,
+  { truncateFrom, entries, hardState: news }: Pick<LogBatch, 'hardState' | 'truncateFrom' | 'entries'>,
 ): Naive {
   const kept = truncateFrom === null ? terms : terms.slice(0, truncateFrom - 1)
   for (const [position, { index }] of entries.entries()) {
@@ -188,4 +194,162 @@ t.test('H29 a merged write does what its parts would do one after the other', as
     { numRuns: 2000 },
   )
   t.pass()
+})
+
+const place = { index: asIndex(50), term: asTerm(3), time: asClusterTime(0), chain: 'c', generation: 2 }
+
+/** What an install was asked to do and has done, on a bench. */
+function install(bench: Bench, io: number | null, log: string[]): { prepared(error?: Error): void } {
+  let prepared: ((error: Error | null) => void) | null = null
+  bench.writer.install({
+    io: io === null ? null : asIo(io),
+    installed: { start: place, keepsTail: true },
+    prepare: (done) => {
+      log.push('prepare')
+      prepared = done
+    },
+    durable: () => log.push(`durable, after ${bench.durable.length} ios`),
+  })
+  return { prepared: (error) => prepared?.(error ?? null) }
+}
+
+t.test(
+  'H30 an install is a write of its own: all before it is durable first, nothing behind it goes along',
+  async (t) => {
+    const bench = new Bench()
+    const log: string[] = []
+    bench.writer.persist(write(1, { entries: [entry(51, 3)] }))
+    const { prepared } = install(bench, 2, log)
+    bench.writer.persist(write(3, { entries: [entry(52, 3)] }))
+    bench.writer.start()
+    t.same(
+      bench.batches.map(({ entries, installed }) => [entries.map(({ index }) => index), installed]),
+      [[[51], null]],
+    )
+    t.same(log, [], 'the state is not touched before what was asked for earlier is durable')
+    bench.complete()
+    t.same(log, ['prepare'])
+    bench.writer.start()
+    t.equal(bench.batches.length, 1, 'nor the log before the state is flipped')
+    t.equal(bench.writer.busy, true)
+    prepared()
+    t.match(bench.batches[1], {
+      installed: { start: place, keepsTail: true },
+      entries: [],
+      hardState: null,
+      trimTo: null,
+    })
+    t.same(bench.durable, [1])
+    bench.complete()
+    t.same(log, ['prepare', 'durable, after 1 ios'], 'and then its io')
+    t.same(bench.durable, [1, 2])
+    t.same(
+      bench.batches[2]?.entries.map(({ index }) => index),
+      [52],
+    )
+    bench.complete()
+    t.same(bench.durable, [1, 2, 3])
+  },
+)
+
+t.test('an install that the core does not wait for names no io', async (t) => {
+  const bench = new Bench()
+  const log: string[] = []
+  const { prepared } = install(bench, null, log)
+  bench.writer.start()
+  prepared()
+  bench.complete()
+  t.same(log, ['prepare', 'durable, after 0 ios'])
+  t.same(bench.durable, [])
+})
+
+t.test(
+  'an install that cannot be prepared, and one in whose midst the node stops, never reaches the log',
+  async (t) => {
+    const failing = new Bench()
+    const first = install(failing, 1, [])
+    failing.writer.start()
+    first.prepared(new Error('no space'))
+    t.same([failing.failed, failing.batches.length], [['no space'], 0])
+    failing.writer.start()
+    t.equal(failing.batches.length, 0, 'and nothing behind it does')
+
+    const stopping = new Bench()
+    const second = install(stopping, 1, [])
+    stopping.writer.start()
+    stopping.writer.stop()
+    second.prepared()
+    t.same([stopping.failed, stopping.batches.length], [[], 0])
+  },
+)
+
+t.test('records ride along with the next write, whichever it is, and begin one when there is none', async (t) => {
+  const bench = new Bench()
+  const log: string[] = []
+  bench.writer.store({ installing: place }, () => log.push('marked'))
+  t.equal(bench.batches.length, 1, 'at once')
+  t.same(bench.batches[0]?.installing, place)
+  t.equal(bench.batches[0]?.meta, null)
+  bench.writer.store({ meta }, () => log.push('meta'))
+  bench.writer.store({ installing: null }, () => log.push('unmarked'))
+  t.equal(bench.batches.length, 1, 'one write at a time')
+  bench.complete()
+  t.same(log, ['marked'])
+  t.match(bench.batches[1], { meta, installing: null })
+  bench.complete()
+  t.same(log, ['marked', 'meta', 'unmarked'], 'in their order')
+  bench.writer.persist(write(1))
+  bench.writer.start()
+  t.equal('installing' in (bench.batches[2] ?? {}), false, 'absent: it stays as it was')
+})
+
+t.test(
+  'of a record that is stored twice before it is written the later counts, and both makers hear of it',
+  async (t) => {
+    const bench = new Bench()
+    const log: string[] = []
+    bench.writer.persist(write(1))
+    bench.writer.start()
+    bench.writer.store({ installing: place }, () => log.push('first'))
+    bench.writer.store({ installing: { ...place, generation: 3 } }, () => log.push('second'))
+    bench.complete()
+    t.equal(bench.batches[1]?.installing?.generation, 3)
+    bench.complete()
+    t.same(log, ['first', 'second'])
+  },
+)
+
+t.test('what is known of the peers goes with the next write, and causes none', async (t) => {
+  const bench = new Bench()
+  const witness = { node: asNodeId('n2'), incarnation: asIncarnation('b'), run: asRun(2) }
+  const peers = [{ ...witness, ackTerm: asTerm(1), ackIndex: asIndex(7), ackRun: asRun(2) }]
+  let news: typeof peers | null = peers
+  bench.writer.takePeers = () => {
+    const taken = news
+    news = null
+    return taken
+  }
+  bench.writer.start()
+  t.equal(bench.batches.length, 0)
+  bench.writer.persist(write(1))
+  bench.writer.start()
+  t.same(bench.batches[0]?.peers, peers)
+  bench.complete()
+  bench.writer.persist(write(2))
+  bench.writer.start()
+  t.equal(bench.batches[1]?.peers, null)
+})
+
+t.test('of the trims in one write the furthest counts', async (t) => {
+  const bench = new Bench()
+  bench.writer.persist(write(1, { trimTo: asIndex(10) }))
+  bench.writer.persist(write(2, { trimTo: asIndex(20), entries: [entry(31, 1)] }))
+  bench.writer.persist(write(3, { truncateFrom: asIndex(31), entries: [entry(31, 2)] }))
+  bench.writer.start()
+  t.match(bench.batches[0], { trimTo: 20, entries: [{ index: 31, term: 2 }] })
+  t.throws(
+    () => mergeWrites([write(1, { trimTo: asIndex(30) }), write(2, { truncateFrom: asIndex(30) })]),
+    { name: 'AssertionFailure' },
+    'what was trimmed is committed, and never replaced',
+  )
 })

@@ -8,7 +8,7 @@ import type { Command } from '../../src/lockfsm/command.ts'
 import { entryBytesMax, entryCommandsMax, Intake } from '../../src/node/intake.ts'
 
 const [a, b] = [asNodeId('a'), asNodeId('b')]
-const plenty = { ordinary: 1e9, exempt: 1e9 }
+const plenty = { ordinary: 1e9, exempt: 1e9, isDiskLow: false }
 
 const release: Command = { kind: 'release', lock: asLockName('x'), token: asToken(1), session: null }
 const acquire: Command = {
@@ -60,16 +60,24 @@ t.test(
   async (t) => {
     const { intake, refused, packed } = bench()
     const commands = [bytesOf(a, 1, acquire), bytesOf(a, 2, release), bytesOf(a, 3, acquire)]
-    intake.take(a, { sending: 4, commands }, { ordinary: 0, exempt: 1000 })
+    intake.take(a, { sending: 4, commands }, { ordinary: 0, exempt: 1000, isDiskLow: false })
     t.same(refused, ['a 4 overloaded 1,3'])
     t.same(packed(), ['a2'])
   },
 )
 
+t.test('while the disk is low what brings work is refused, and what ends it is taken in', async (t) => {
+  const { intake, refused, packed } = bench()
+  const commands = [bytesOf(a, 1, acquire), bytesOf(a, 2, release), bytesOf(a, 3, acquire)]
+  intake.take(a, { sending: 4, commands }, { ...plenty, isDiskLow: true })
+  t.same(refused, ['a 4 diskLow 1,3'])
+  t.same(packed(), ['a2'])
+})
+
 t.test('what waits to be packed counts against the room', async (t) => {
   const { intake, refused } = bench()
   const size = bytesOf(a, 1).length
-  const room = { ordinary: 2 * size, exempt: 2 * size }
+  const room = { ordinary: 2 * size, exempt: 2 * size, isDiskLow: false }
   intake.take(a, { sending: 1, commands: [bytesOf(a, 1), bytesOf(a, 2)] }, room)
   t.same(refused, [])
   intake.take(a, { sending: 2, commands: [bytesOf(a, 3)] }, room)

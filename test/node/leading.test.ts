@@ -8,22 +8,27 @@ import {
   asNodeId,
   asRequestId,
   asRun,
+  asTerm,
   asToken,
 } from '../../src/ids.ts'
-import type { ClusterTime, NodeId } from '../../src/ids.ts'
+import type { NodeId } from '../../src/ids.ts'
 import { encodeCommand } from '../../src/codec/command.ts'
 import { apply } from '../../src/lockfsm/apply.ts'
 import type { Command } from '../../src/lockfsm/command.ts'
 import { createState, defaultLimits } from '../../src/lockfsm/state.ts'
 import { Core } from '../../src/node/core.ts'
+import type { CoreEvents } from '../../src/node/core.ts'
 import { DiskWriter } from '../../src/node/disk-writer.ts'
 import { Intake } from '../../src/node/intake.ts'
 import { Leading } from '../../src/node/leading.ts'
+import { defaultMarks, Marks } from '../../src/node/marks.ts'
 import type { Submission } from '../../src/node/own-commands.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { ManualHost } from '../support/manual-host.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
+import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
+import { silentEvents } from './silent-events.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const lock = asLockName('x')
@@ -32,6 +37,11 @@ const lock = asLockName('x')
 class Bench {
   readonly lock = createState(defaultLimits)
   readonly leading: Leading
+  /** Where a checkpoint was asked for, as it was applied. */
+  readonly marked: number[] = []
+  /** How many records a checkpoint would write, as the marks are told. */
+  changed = 0
+  readonly marks = new Marks(defaultMarks, () => this.changed)
   /** What was submitted and has not been taken back or abandoned. */
   readonly submitted: Submission[] = []
   readonly silent = new Set<NodeId>()
@@ -48,31 +58,34 @@ class Bench {
     const disk = new MemoryDisk({ schedule: (_, run) => this.#pending.push(run), random: () => 0 })
     const store = disk.openLog()
     const writer = new DiskWriter(store, { durable: (io) => this.#core.durable(io), failed: () => {} })
-    writer.storeMeta({ node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true }, () => {})
+    const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
+    writer.store({ meta }, () => {})
     const raft = createRaft({
       self,
       members: [self, n2, n3],
       options: defaultRaftOptions,
       random: () => 0.5,
       now: 0,
-      stored: store.stored,
+      stored: { ...store.stored, start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }, notes: [] },
+      ...foundedSetup(self, [self, n2, n3]),
     })
-    const events = {
-      send: (to: NodeId, message: Message) => this.#answer(to, message),
-      apply: (entries: readonly { time: ClusterTime }[]) => {
-        for (const { time } of entries) apply(this.lock, { time, commands: [] })
+    const events: CoreEvents = {
+      ...silentEvents,
+      send: (to, _, message) => this.#answer(to, message),
+      apply: (entries) => {
+        for (const entry of entries) {
+          this.marks.applied(entry)
+          if (entry.note?.kind === 'checkpoint') this.marked.push(entry.index)
+          apply(this.lock, { time: entry.time, commands: [] })
+        }
       },
-      readReady: () => {},
-      readRefused: () => {},
-      transferRefused: () => {},
-      roleChanged: () => {},
-      wake: () => {},
     }
     this.#core = new Core({ raft, host: new ManualHost(), store, disk: writer, events })
     this.leading = new Leading({
       core: this.#core,
       intake: this.#intake,
       lock: this.lock,
+      marks: this.marks,
       wake: () => this.wakes++,
       commands: {
         submit: (submission) => {
@@ -102,7 +115,8 @@ class Bench {
 
   turn(): void {
     if (!this.hangs) for (const run of this.#pending.splice(0)) run()
-    for (const { from, message } of this.#answers.splice(0)) this.#core.receive({ kind: 'message', from, message })
+    for (const { from, message } of this.#answers.splice(0))
+      this.#core.receive({ kind: 'message', from, as: firstDiskOf(from), message })
     this.#core.drain(this.now)
     this.leading.turn(this.now)
     this.#core.step({ kind: 'tick', now: this.now })
@@ -131,7 +145,7 @@ class Bench {
   /** A command of n2 arrives. */
   takeIn(): void {
     const bytes = encodeCommand({ origin: { node: n2, run: asRun(1), number: ++this.#lastNumber }, command: release })
-    this.#intake.take(n2, { sending: 1, commands: [bytes] }, { ordinary: 1e9, exempt: 1e9 })
+    this.#intake.take(n2, { sending: 1, commands: [bytes] }, { ordinary: 1e9, exempt: 1e9, isDiskLow: false })
   }
 
   /** Which node, run and number was said to be lost, in this order. */
@@ -281,4 +295,28 @@ t.test('a deadline wakes the leader when it is due, but not while an entry is st
   bench.silent.clear()
   bench.pass(200)
   t.equal(bench.lock.held, 0)
+})
+
+t.test('a mark is proposed when one is due, as an entry without commands, and one at a time', async (t) => {
+  const bench = new Bench()
+  bench.pass(100)
+  t.same(bench.marked, [])
+  bench.changed = defaultMarks.records
+  bench.turn()
+  t.same(bench.marked, [], 'it is not even committed')
+  bench.changed = 0
+  bench.pass(100)
+  t.equal(bench.marked.length, 1)
+  t.equal(bench.leading.commands, 0)
+})
+
+t.test('a mark that stays due is not proposed again before it has been applied', async (t) => {
+  const bench = new Bench()
+  bench.changed = defaultMarks.records
+  bench.silent.add(n2).add(n3)
+  for (let turns = 0; turns < 20; turns++) bench.turn()
+  bench.silent.clear()
+  bench.changed = 0
+  bench.pass(500)
+  t.equal(bench.marked.length, 1)
 })

@@ -1,66 +1,9 @@
 import t from 'tap'
 import { decodeCommand } from '../../src/codec/command.ts'
-import {
-  asClusterTime,
-  asIndex,
-  asLockName,
-  asNodeId,
-  asRequestId,
-  asRun,
-  asSessionId,
-  asToken,
-} from '../../src/ids.ts'
+import { asClusterTime, asRequestId } from '../../src/ids.ts'
 import type { Command } from '../../src/lockfsm/command.ts'
-import type { Result } from '../../src/lockfsm/outcome.ts'
 import { inParts, OwnCommands } from '../../src/node/own-commands.ts'
-import type { Fate, Submitted } from '../../src/node/own-commands.ts'
-
-const node = asNodeId('n1')
-const run = asRun(3)
-const session = asSessionId('s-1')
-
-const release: Command = { kind: 'release', lock: asLockName('x'), token: asToken(1), session: null }
-const close: Command = { kind: 'closeSession', session }
-const acquire: Command = {
-  kind: 'acquire',
-  lock: asLockName('x'),
-  session,
-  requestId: asRequestId('r'),
-  mode: 'exclusive',
-  ttlMs: null,
-  waitMs: 1000,
-  pollMs: 1000,
-  owner: null,
-  metadata: null,
-  takenInAt: asClusterTime(0),
-}
-
-/** Commands of one node, what each of them learned, and which numbers a sending carries. */
-class Bench {
-  time = asClusterTime(0)
-  readonly commands = new OwnCommands({ node, run, clusterTime: () => this.time, lastSending: 0 })
-  readonly fates: string[][] = []
-
-  submit(command: Command = release): Submitted {
-    const learned: string[] = []
-    this.fates.push(learned)
-    return this.commands.submit({ command, learn: (fate) => learned.push(textOf(fate)) })
-  }
-
-  /** The numbers that the next sending carries; the name of the sending is how many there were. */
-  send(ready = true): number[] {
-    return this.commands.nextSending(ready)?.commands.map((bytes) => decodeCommand(bytes).origin.number) ?? []
-  }
-
-  apply(number: number, result: Result = { kind: 'done' }): void {
-    this.commands.applied({ to: { node, run, number }, result }, asIndex(number * 10))
-  }
-}
-
-function textOf(fate: Fate): string {
-  if (fate.kind === 'notDone') return `not done: ${fate.reason}`
-  return fate.kind === 'queued' ? `queued at ${fate.index}` : `${fate.result.kind} at ${fate.index}`
-}
+import { acquire, Bench, close, node, release, run } from './own-commands-bench.ts'
 
 t.test('commands are numbered in the order of their submission, when they are first sent', async (t) => {
   const bench = new Bench()
@@ -144,6 +87,21 @@ t.test('H18 a command that was sent twice and refused once may have been done', 
   bench.commands.refused(1, 'notLeader', [1])
   t.same(bench.fates, [['not done: notLeader']], 'every sending was refused')
 })
+
+t.test(
+  'H18 a command refused for want of disk space may still have been done, by a sending that was not',
+  async (t) => {
+    const bench = new Bench()
+    bench.submit()
+    bench.send()
+    bench.commands.routeChanged()
+    bench.send()
+    t.equal(bench.commands.refused(2, 'diskLow', [1]), true, 'it goes again, after a pause')
+    t.same(bench.fates, [[]])
+    bench.commands.refused(1, 'diskLow', [1])
+    t.same(bench.fates, [['not done: diskLow']])
+  },
+)
 
 t.test(
   'H18 a refused command that may be in a log is sent again, with all behind it, before anything new',
@@ -286,7 +244,7 @@ t.test('what was sent before goes again even when the node is not ready', async 
 })
 
 t.test('a command learns that it was not done before the next of its maker is sent', async (t) => {
-  const commands = new OwnCommands({ node, run, clusterTime: () => asClusterTime(0), lastSending: 0 })
+  const commands = new OwnCommands({ node, run: () => run, clusterTime: () => asClusterTime(0), lastSending: 0 })
   const submit = (): void => {
     commands.submit({
       command: release,

@@ -1,27 +1,16 @@
 import t from 'tap'
-import type { Frame, Introduction, RejectReason } from '../../src/codec/frame.ts'
+import type { Frame, RejectReason } from '../../src/codec/frame.ts'
 import { FormatError } from '../../src/codec/packr.ts'
-import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
+import { asNodeId } from '../../src/ids.ts'
 import type { NodeId } from '../../src/ids.ts'
 import { Peers } from '../../src/node/peers.ts'
 import { FakeWire } from '../support/fake-wire.ts'
 import type { FakeLink } from '../support/fake-wire.ts'
 import { ManualHost } from '../support/manual-host.ts'
+import { introduce } from './introduce.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
 const news: Frame = { kind: 'foundingNews', clusterId: null, founded: false }
-
-function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): Introduction {
-  const founding = { members: 'n1,n2,n3', limits: {}, clusterId: asClusterId('c'), founded: true }
-  return {
-    version: 1,
-    node,
-    incarnation: asIncarnation(incarnation),
-    run: asRun(run),
-    httpUrl: `http://${node}`,
-    founding,
-  }
-}
 
 class Bench {
   readonly host = new ManualHost()

@@ -20,7 +20,7 @@ const settleMs = 8000
 
 function proposeToLeader(world: World): void {
   const leader = newestLeader(world)
-  if (leader !== null) give(world, leader, { kind: 'propose', payload: new Uint8Array(1), exempt: true })
+  if (leader !== null) give(world, leader, { kind: 'propose', payload: new Uint8Array(1), note: null, exempt: true })
 }
 
 t.test('L3 one stable leader wherever a majority sees each other in pairs', async (t) => {

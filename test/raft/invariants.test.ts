@@ -2,9 +2,10 @@
 // would make every test of the core worthless.
 import t from 'tap'
 import { AssertionFailure } from '../../src/assert.ts'
-import { asClusterTime, asIndex, asIo, asNodeId, asTerm } from '../../src/ids.ts'
+import { asClusterTime, asIncarnation, asIndex, asIo, asNodeId, asTerm } from '../../src/ids.ts'
 import { checkState, checkTransition, summarize } from '../../src/raft/invariants.ts'
 import type { Summary } from '../../src/raft/invariants.ts'
+import type { Replacement } from '../../src/raft/log.ts'
 import type { RaftState } from '../../src/raft/state.ts'
 import {
   accepted,
@@ -13,6 +14,7 @@ import {
   becomeFollowerOf,
   becomeLeader,
   entriesFrom,
+  give,
   persistAll,
   propose,
   receive,
@@ -37,6 +39,21 @@ function leader(): RaftState {
   receive(core, 'n2', accepted({ term: 2, match: 2 }))
   tickAfter(core, 0)
   return core.state
+}
+
+/** Leads, and replaces n3 by entry 5. */
+function replacing(): RaftState {
+  const core = startCore({ log: [1], term: 1 })
+  becomeLeader(core)
+  receive(core, 'n2', accepted({ term: 2, match: 2 }))
+  for (const payload of 'ab') propose(core, payload)
+  give(core, { kind: 'replaceMember', member: asNodeId('n3'), incarnation: asIncarnation('n3.2') })
+  propose(core, 'c')
+  return core.state
+}
+
+function replacement(index: number): Replacement {
+  return { index: asIndex(index), member: asNodeId('n2'), incarnation: asIncarnation('n2.2') }
 }
 
 function candidate(): RaftState {
@@ -116,6 +133,21 @@ const breaches: [string, () => RaftState, (state: RaftState) => void][] = [
     (state) => (leading(state).progress.probe = { lastIndex: asIndex(2), bytes: 1 }),
   ],
   ['a probe has no pipeline', leader, (state) => (leading(state).progress.mode = 'probe')],
+  [
+    'who waits for a snapshot is sent no entries',
+    leader,
+    (state) => Object.assign(leading(state).progress, { mode: 'snapshot', load: 1, inflight: [], inflightBytes: 0 }),
+  ],
+  ['what counts was acknowledged', leader, (state) => (leading(state).progress.countedIndex = asIndex(3))],
+  ['one member is replaced at a time', replacing, (state) => state.log.replacements.push(replacement(6))],
+  ['replacements are entries of the log, in order', replacing, (state) => state.log.replacements.push(replacement(5))],
+  ['replacements are entries of the log, in order', leader, (state) => state.log.replacements.push(replacement(9))],
+  [
+    'terms do not decrease behind the start',
+    follower,
+    (state) => (state.log.start = { index: asIndex(0), term: asTerm(2) }),
+  ],
+  ['the window lies in the log', follower, (state) => (state.log.start = { index: asIndex(3), term: asTerm(2) })],
   ['only rounds that began are answered', leader, (state) => (leading(state).progress.roundAnswered = 99)],
 ]
 
@@ -137,6 +169,8 @@ const before: Summary = {
   commitIndex: asIndex(5),
   appliedIndex: asIndex(4),
   lastIndex: asIndex(8),
+  startIndex: asIndex(2),
+  isElector: true,
 }
 const led: Partial<Summary> = { role: 'leader', leader: asNodeId('n1'), leaderOfTerm: asNodeId('n1') }
 
@@ -151,6 +185,9 @@ const badTransitions: [string, Partial<Summary>, Partial<Summary>][] = [
     { commitIndex: asIndex(8) },
     { lastIndex: asIndex(7), commitIndex: asIndex(8) },
   ],
+  ['what was trimmed does not come back', {}, { startIndex: asIndex(1) }],
+  ['only what is applied is trimmed', {}, { startIndex: asIndex(5) }],
+  ['only who counts, and can lead, asks for votes', {}, { isElector: false }],
   ['a vote is given once in a term', {}, { votedFor: asNodeId('n2') }],
   ['a vote is given once in a term', {}, { votedFor: null }],
   ['one leader in a term', led, { leaderOfTerm: asNodeId('n2') }],

@@ -1,7 +1,7 @@
 // The log as the core sees it (§5.3): terms as spans, a window of bodies, and the search for where two logs can agree.
 import fc from 'fast-check'
 import t from 'tap'
-import { asClusterTime, asIndex, asTerm } from '../../src/ids.ts'
+import { asClusterTime, asIncarnation, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import {
   append,
@@ -12,6 +12,8 @@ import {
   loadUpTo,
   replaceFrom,
   shrinkWindow,
+  startAt,
+  startOver,
   termAt,
   windowFirst,
   windowSlice,
@@ -23,14 +25,31 @@ import { createImage, storedLogOf } from '../support/raft-log-image.ts'
 interface Model {
   entries: Entry[]
   windowFrom: number
+  /** Index of the last one that was trimmed. */
+  start: number
 }
 
 function entry(index: number, term: number, bytes: number): Entry {
-  return { index: asIndex(index), term: asTerm(term), time: asClusterTime(index), payload: new Uint8Array(bytes) }
+  return {
+    index: asIndex(index),
+    term: asTerm(term),
+    time: asClusterTime(index),
+    payload: new Uint8Array(bytes),
+    ...note(bytes),
+  }
+}
+
+/** Some entries replace a member. */
+function note(bytes: number): Pick<Entry, 'note'> {
+  if (bytes % 7 !== 1) return {}
+  const disk = asIncarnation(`d${bytes}`)
+  return {
+    note: { kind: bytes % 2 === 0 ? 'checkpoint' : 'memberReplaced', member: asNodeId('n2'), incarnation: disk },
+  }
 }
 
 function logOf(entries: readonly Entry[]): Log {
-  return createLog(storedLogOf(createImage(new Map(), entries)))
+  return createLog(storedLogOf(createImage(new Map(), entries)), asIndex(0))
 }
 
 function sizeOf(entries: readonly Entry[]): number {
@@ -38,7 +57,7 @@ function sizeOf(entries: readonly Entry[]): number {
 }
 
 function checkEqual(log: Log, model: Model): void {
-  const { entries, windowFrom } = model
+  const { entries, windowFrom, start } = model
   const expect = (isTrue: boolean, what: string) => {
     if (!isTrue)
       throw new Error(`${what}: ${JSON.stringify({ log, entries: entries.map(({ term }) => term), windowFrom })}`)
@@ -49,9 +68,12 @@ function checkEqual(log: Log, model: Model): void {
   expect(windowFirst(log) === windowFrom, 'window')
   expect(log.windowBytes === sizeOf(entries.slice(windowFrom - 1)), 'window bytes')
   for (let index = 0; index <= entries.length + 1; index++) {
-    const expected = index === 0 ? 0 : (entries[index - 1]?.term ?? null)
+    const expected = index === 0 ? 0 : index < start ? null : (entries[index - 1]?.term ?? null)
     expect(termAt(log, asIndex(index)) === expected, `term at ${index}`)
   }
+  expect(log.start.index === start && log.spans[0]?.firstIndex === entries[start]?.index, 'start')
+  const replaced = entries.filter(({ index, note }) => index > start && note?.kind === 'memberReplaced')
+  expect(String(log.replacements.map(({ index }) => index)) === String(replaced.map(({ index }) => index)), 'notes')
 }
 
 const terms = fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 12 }).map((list) => list.sort((a, b) => a - b))
@@ -64,6 +86,7 @@ type Change =
       readonly bytes: number
     }
   | { readonly kind: 'shrink'; readonly bytesMax: number; readonly keepAbove: number }
+  | { readonly kind: 'trim'; readonly at: number }
 
 const change: fc.Arbitrary<Change> = fc.oneof(
   fc.record({
@@ -72,6 +95,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     terms: fc.array(fc.nat(2), { minLength: 1, maxLength: 5 }),
     bytes: fc.nat(60),
   }),
+  fc.record({ kind: fc.constant('trim' as const), at: fc.nat() }),
   fc.record({ kind: fc.constant('shrink' as const), bytesMax: fc.nat(600), keepAbove: fc.nat(40) }),
 )
 
@@ -86,8 +110,14 @@ function play(log: Log, model: Model, { ...each }: Change): void {
     }
     return
   }
-  const isReplacement = each.kind === 'replace' && model.entries.length > 0
-  const first = isReplacement ? (each.at % model.entries.length) + 1 : model.entries.length + 1
+  if (each.kind === 'trim') {
+    model.start += each.at % (model.entries.length - model.start + 1)
+    model.windowFrom = Math.max(model.windowFrom, model.start + 1)
+    return startAt(log, asIndex(model.start))
+  }
+  const isReplacement = each.kind === 'replace' && model.entries.length > model.start
+  const left = model.entries.length - model.start
+  const first = isReplacement ? model.start + (each.at % left) + 1 : model.entries.length + 1
   let term: number = model.entries[first - 2]?.term ?? 0
   const fresh = each.terms.map((rise, position) =>
     entry(first + position, (term += Math.max(rise, term === 0 ? 1 : 0)), each.bytes),
@@ -98,21 +128,55 @@ function play(log: Log, model: Model, { ...each }: Change): void {
   model.windowFrom = Math.min(model.windowFrom, first)
 }
 
-t.test('§5.3 append, replaceFrom and shrinkWindow do to the log what they do to a plain list of entries', async (t) => {
-  fc.assert(
-    fc.property(terms, fc.array(change, { maxLength: 30 }), (stored, changes) => {
-      const entries = stored.map((term, position) => entry(position + 1, term, 5))
-      const log = logOf(entries)
-      const model = { entries, windowFrom: entries.length + 1 }
-      checkEqual(log, model)
-      for (const each of changes) {
-        play(log, model, each)
+t.test(
+  '§5.3 §7 append, replaceFrom, startAt and shrinkWindow do to the log what they do to a plain list of entries',
+  async (t) => {
+    fc.assert(
+      fc.property(terms, fc.array(change, { maxLength: 30 }), (stored, changes) => {
+        const entries = stored.map((term, position) => entry(position + 1, term, 5))
+        const log = logOf(entries)
+        const model = { entries, windowFrom: entries.length + 1, start: 0 }
         checkEqual(log, model)
-      }
-    }),
-    { numRuns: 300 },
-  )
-  t.pass()
+        for (const each of changes) {
+          play(log, model, each)
+          checkEqual(log, model)
+        }
+      }),
+      { numRuns: 300 },
+    )
+    t.pass()
+  },
+)
+
+t.test('§7 a log that starts over behind a snapshot goes on from it', async (t) => {
+  const log = logOf([entry(1, 1, 5)])
+  append(log, [entry(2, 1, 15), entry(3, 2, 5)])
+  t.equal(log.replacements.length, 1, 'entry 2 replaces a member')
+  const after = { index: asIndex(9), term: asTerm(4), time: asClusterTime(90) }
+  startOver(log, after)
+  t.match(log, { lastIndex: 9, lastTime: 90, spans: [], window: [], windowBytes: 0, replacements: [] })
+  t.equal(lastTerm(log), 4)
+  t.equal(termAt(log, asIndex(9)), 4)
+  t.equal(termAt(log, asIndex(8)), null, 'what was before is gone')
+  t.equal(windowFirst(log), 10)
+  append(log, [{ ...entry(10, 4, 5), time: asClusterTime(90) }])
+  t.same(log.spans, [{ term: 4, firstIndex: 10 }])
+  t.throws(() => append(log, [{ ...entry(11, 3, 5), time: asClusterTime(91) }]), /term 3 appended behind term 4/)
+})
+
+t.test('§7 a stored log knows its start, and of its notes those that the checkpoint does not contain', async (t) => {
+  const note = (index: number) => {
+    const incarnation = asIncarnation(`d${index}`)
+    return { index: asIndex(index), note: { kind: 'memberReplaced' as const, member: asNodeId('n2'), incarnation } }
+  }
+  const start = { index: asIndex(9), term: asTerm(4), time: asClusterTime(90) }
+  const spans = [{ term: asTerm(5), firstIndex: asIndex(10) }]
+  const notes = [note(10), { index: asIndex(11), note: { kind: 'checkpoint' as const } }, note(12)]
+  const stored = { start, lastIndex: asIndex(12), lastTime: asClusterTime(91), spans, notes }
+  const log = createLog(stored, asIndex(10))
+  t.same(log.replacements, [{ index: 12, member: 'n2', incarnation: 'd12' }])
+  t.equal(termAt(log, asIndex(9)), 4)
+  t.equal(termAt(log, asIndex(12)), 5)
 })
 
 t.test('§5.3 windowSlice gives the entries asked for, the first always, then as many as the bytes allow', async (t) => {
@@ -136,15 +200,15 @@ t.test('§5.3 windowSlice gives the entries asked for, the first always, then as
 
 t.test('§5.3 lastIndexNotAbove is the last entry up to an index whose term is not above a term', async (t) => {
   fc.assert(
-    fc.property(terms, fc.nat(14), fc.nat(7), (list, index, term) => {
-      const found = lastIndexNotAbove(
-        logOf(list.map((each, position) => entry(position + 1, each, 0))),
-        asIndex(index),
-        asTerm(term),
-      )
+    fc.property(terms, fc.nat(14), fc.nat(7), fc.nat(14), (list, index, term, trimmed) => {
+      const log = logOf(list.map((each, position) => entry(position + 1, each, 0)))
+      startAt(log, asIndex(Math.min(trimmed, list.length)))
+      const found = lastIndexNotAbove(log, asIndex(index), asTerm(term))
       let expected = Math.min(index, list.length)
       while (expected > 0 && (list[expected - 1] ?? 0) > term) expected--
-      const same = found.index === expected && found.term === (expected === 0 ? 0 : list[expected - 1])
+      const isGone = expected < log.start.index
+      const expectedTerm = expected === 0 ? 0 : list[expected - 1]
+      const same = isGone ? found === null : found?.index === expected && found.term === expectedTerm
       if (!same) throw new Error(`${JSON.stringify(found)}, ${expected} expected`)
     }),
   )
@@ -166,8 +230,9 @@ t.test('§5.3 B33 two logs find where they agree in as many steps as they have t
       let steps = 0
       while (termAt(followerLog, probe) !== termAt(leaderLog, probe)) {
         const hint = lastIndexNotAbove(followerLog, probe, termAt(leaderLog, probe) ?? asTerm(0))
-        const agreed = lastIndexNotAbove(leaderLog, hint.index, hint.term).index
-        if (agreed >= probe) throw new Error('each answer leads further back')
+        const agreed = hint && lastIndexNotAbove(leaderLog, hint.index, hint.term)?.index
+        if (agreed === undefined || agreed === null || agreed >= probe)
+          throw new Error('each answer leads further back')
         probe = agreed
         steps++
       }

@@ -1,5 +1,5 @@
 // The whole core under random schedules: loss, duplication, reordering, one-way cuts, crashes that lose what was not
-// synced, grouped and hanging writes, stalls, clocks that leap, proposals, reads, transfers; all checks after every
+// synced, grouped and hanging writes, stalls, clocks that leap, proposals, reads, transfers, trims, snapshots, lost disks; all checks after every
 // step, then a healing in which a leader must emerge and everybody catch up. SCHEDULES=20000 plays more than the few of
 // every run.
 import fc from 'fast-check'
@@ -33,6 +33,23 @@ const wanted = [
   ]),
   ...['candidate', 'follower', 'preCandidate'].map((role) => `appendEntries at ${role}`),
   'appendRejected at leader',
+  'trim at leader',
+  'trim at follower',
+  'sendSnapshot',
+  'ignoreSnapshot',
+  'installSnapshot',
+  'installSnapshot with a tail',
+  'snapshotReceived at follower',
+  'snapshotReceived at leader',
+  'snapshotReceived at preCandidate',
+  'snapshotReceived at candidate',
+  'snapshotEnded at leader',
+  'snapshotEnded at follower',
+  'storeCounted',
+  'refuseReplacement notLeader',
+  'refuseReplacement takingOver',
+  'refuseReplacement underWay',
+  'refuseReplacement inForce',
   'timeoutNow at follower',
   'readIndex at leader',
   'readIndexResponse at follower',
@@ -66,11 +83,17 @@ function note(seen: Set<string>, event: WorldEvent): void {
     const { effect, member } = event
     if (effect.kind === 'loadEntries') seen.add('load')
     if (effect.kind === 'readReady' || effect.kind === 'refuseRead') seen.add(effect.kind)
+    if (effect.kind === 'sendSnapshot' || effect.kind === 'ignoreSnapshot') seen.add(effect.kind)
+    if (effect.kind === 'storeCounted') seen.add(effect.kind)
     if (effect.kind === 'refuseProposal' || effect.kind === 'refuseTransfer')
       seen.add(`${effect.kind} ${effect.reason}`)
+    if (effect.kind === 'installSnapshot') seen.add(`installSnapshot${effect.keepsTail ? ' with a tail' : ''}`)
+    if (effect.kind === 'refuseReplacement') seen.add(`${effect.kind} ${effect.reason}`)
+    if (effect.kind === 'persist' && effect.trimTo !== null) seen.add(`trim at ${member.state.role.kind}`)
     if (effect.kind === 'persist' && effect.truncateFrom !== null) {
       seen.add('truncation')
-      if (member.disk.queue.some(({ entries }) => entries.length > 0)) seen.add('truncation over a write under way')
+      if (member.disk.queue.some((write) => 'entries' in write && write.entries.length > 0))
+        seen.add('truncation over a write under way')
     }
   }
 }

@@ -5,6 +5,7 @@ import { asRequestId } from '../../src/ids.ts'
 import type { SessionId } from '../../src/ids.ts'
 import type { Caller } from './caller.ts'
 import type { ClientParts } from './clients.ts'
+import { isDefinitelyNotDone } from './frontend.ts'
 import { sleep, start } from './task.ts'
 import type { Task } from './task.ts'
 
@@ -83,7 +84,7 @@ export class ClientSession {
         waitMs: 0,
         patienceMs: random.pick(style.patienceMs),
       })
-      if (reply.kind === 'noLeader' || reply.kind === 'overloaded') checks.answers.definitelyNotDone(mark, reply.kind)
+      if (isDefinitelyNotDone(reply)) checks.answers.definitelyNotDone(mark, reply.kind)
       if (reply.kind !== 'outcome') continue
       checks.answers.answered(mark, reply.result)
       if (reply.result.kind !== 'sessionOpened') return null

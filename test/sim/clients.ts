@@ -13,6 +13,7 @@ import { factsOf } from './checks/reads.ts'
 import type { LockChecks } from './checks/lock-checks.ts'
 import { ClientSession } from './client-session.ts'
 import type { SessionHandle } from './client-session.ts'
+import { isDefinitelyNotDone } from './frontend.ts'
 import type { Frontend, Reply } from './frontend.ts'
 import type { Random } from './random.ts'
 import type { ClientStyle } from './scenario.ts'
@@ -160,7 +161,7 @@ export class Client {
       waitMs: acquire.pollMs,
       patienceMs: random.chance(0.3) ? random.pick(style.patienceMs) : acquire.pollMs + 10_000,
     })
-    if (reply.kind === 'noLeader' || reply.kind === 'overloaded') checks.answers.definitelyNotDone(mark, reply.kind)
+    if (isDefinitelyNotDone(reply)) checks.answers.definitelyNotDone(mark, reply.kind)
     if (reply.kind !== 'outcome') return { reply, until: 0 }
     if (reply.atStop !== true || reply.result.kind !== 'stillWaiting') checks.answers.answered(mark, reply.result)
     if (reply.result.kind !== 'granted') return { reply, until: 0 }

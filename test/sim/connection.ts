@@ -28,6 +28,8 @@ export interface Medium {
   /** How long a frame that is sent now takes. */
   delay(from: NodeId, to: NodeId): number
   observe(from: NodeId, to: NodeId, bytes: Uint8Array): void
+  /** What is sent in place of a frame. */
+  altered(from: NodeId, to: NodeId, bytes: Uint8Array): readonly Uint8Array[]
   observeRead(from: NodeId, to: NodeId): void
   forget(connection: Connection): void
 }
@@ -161,9 +163,10 @@ class End implements Link {
   send(frame: Uint8Array): void {
     this.place.process.burn()
     if (this.isClosed) return
-    this.#network.observe(this.place.node, this.#toward, frame)
+    const { node } = this.place
+    this.#network.observe(node, this.#toward, frame)
     // A copy, as the kernel takes one: whoever reuses the buffer afterwards changes nothing here.
-    this.#hold(Uint8Array.from(frame))
+    for (const sent of this.#network.altered(node, this.#toward, frame)) this.#hold(Uint8Array.from(sent))
     this.flushHeld()
     if (this.#heldBytes > heldBytesMax) this.close()
   }

@@ -1,6 +1,7 @@
 // What goes wrong while a world runs: every few seconds one of the faults that its scenario allows, undone a while later.
 import { unreachable } from '../../src/assert.ts'
 import type { NodeId } from '../../src/ids.ts'
+import { DiskFaults } from './disk-faults.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import type { FaultKind } from './scenario.ts'
@@ -16,23 +17,19 @@ export class Faults {
   #active = true
   /** How many of the next leaders are hit as soon as they lead. */
   #leadersToHit = 0
+  /** How many of the next snapshots are cut off while they are taken in. */
+  #installsToHit = 0
   #lastLeader: Machine | null = null
+  readonly #disks: DiskFaults
 
   constructor(world: World) {
     this.#world = world
     this.#random = world.random.fork('faults')
+    this.#disks = new DiskFaults(world, world.random.fork('faults of disks'), () => this.#durationMs())
   }
 
   start(): void {
     start(this.#strike())
-  }
-
-  /** A process ended by itself or by a fault: it comes back, unless it has said that it must not. */
-  processEnded(machine: Machine): void {
-    const pauseMs = this.#active ? this.#random.exponential(2500) : 0
-    this.#world.timeline.after(pauseMs, () => {
-      if (!this.#world.failures.has(machine.id)) machine.start()
-    })
   }
 
   /** Between its election and the first commit of its term a leader is at its most delicate (§5.4.2, Figure 8). */
@@ -49,6 +46,16 @@ export class Faults {
       const cutOff = machines.filter((other) => other !== machine && (other !== keeps || this.#random.chance(0.3)))
       this.#cut(cutOff.flatMap((other) => both(machine, other)))
     })
+  }
+
+  /** Between the mark, the records, the flip and the last write of an install there are many places to stop at. */
+  takesSnapshot(machine: Machine): void {
+    if (!this.#active || this.#installsToHit === 0) return
+    this.#installsToHit--
+    const { timeline, scenario } = this.#world
+    const [, writeMs] = scenario.writeMs
+    const isDark = this.#random.chance(0.5)
+    timeline.after(this.#random.between(0, this.#random.pick([1, 2, 5]) * writeMs), () => machine.crash(isDark))
   }
 
   /** Clients go on reading at the leader they know, which may not know yet that there is another (B54, S6). */
@@ -68,12 +75,15 @@ export class Faults {
     const { network, machines, wiped, failures } = this.#world
     network.healAll()
     network.faults = { ...network.faults, loss: 0, duplicate: 0, reorder: 0 }
+    this.#world.operator.pauseMs = 0
     for (const machine of machines) {
       machine.disk.resume()
+      machine.disk.slow(1)
+      machine.free()
       machine.faults.stallChance = 0
       if (machine.process !== null) machine.process.fuse = null
       machine.process?.resume()
-      if (!wiped.has(machine.id) && !failures.has(machine.id)) machine.start()
+      if (!wiped.has(machine.id) && !failures.has(machine.id)) this.#world.operator.visit(machine)
     }
     this.#world.note('healed')
   }
@@ -105,12 +115,20 @@ export class Faults {
       case 'pauseAll':
       case 'transfer':
       case 'clockJump':
+      case 'away':
+      case 'hitInstalls':
         return this.#disturbProcess(kind, victim)
       case 'slowDisk':
       case 'slowDisks':
+      case 'slowedDisk':
       case 'writeError':
+      case 'fullDisk':
       case 'wipe':
-        return this.#disturbDisk(kind, victim)
+      case 'loseDisk':
+      case 'rotLog':
+      case 'rotState':
+      case 'loseTail':
+        return this.#disks.inject(kind, victim)
       case 'isolate':
       case 'isolateLeader':
       case 'isolateOneWay':
@@ -158,20 +176,14 @@ export class Faults {
         victim.process?.arrive(() => victim.node?.replica?.transfer({ to, done: () => {} }))
         return
       }
+      case 'hitInstalls':
+        this.#installsToHit = random.whole(2, 6)
+        return this.#takeAway(victim)
+      case 'away':
+        return this.#takeAway(victim)
       default:
         victim.clock.offset += random.exponential(5000)
     }
-  }
-
-  #disturbDisk(kind: FaultKind, victim: Machine): void {
-    const { machines, timeline } = this.#world
-    if (kind === 'writeError') return victim.failWrite()
-    if (kind === 'wipe') return this.#wipe()
-    const slow = kind === 'slowDisk' ? [victim] : machines
-    for (const machine of slow) machine.disk.stall()
-    timeline.after(this.#durationMs(), () => {
-      for (const machine of slow) machine.disk.resume()
-    })
   }
 
   #disturbNetwork(kind: FaultKind, victim: Machine): void {
@@ -251,6 +263,15 @@ export class Faults {
     return Math.min(30_000, this.#random.exponential(this.#world.scenario.faultMs))
   }
 
+  /** For so long that the others may have trimmed what it needs. */
+  #takeAway(machine: Machine): void {
+    const { operator, timeline } = this.#world
+    if (!machine.isUp) return
+    operator.hold(machine)
+    machine.crash(this.#random.chance(0.5))
+    timeline.after(this.#random.between(2000, 12_000), () => operator.release(machine))
+  }
+
   #pause(machines: readonly Machine[]): void {
     const until = this.#world.timeline.now + this.#durationMs()
     for (const machine of machines) machine.process?.pauseUntil(until)
@@ -267,18 +288,6 @@ export class Faults {
       others.flatMap((other) => both(leader, other)),
       forMs + this.#durationMs(),
     )
-  }
-
-  /** One or two disks are replaced by empty ones, but never so many that none is left that knows. */
-  #wipe(): void {
-    const { machines, wiped } = this.#world
-    const count = this.#random.whole(1, 2)
-    if (wiped.size > 0) return
-    const victims = machines.filter(() => this.#random.chance(0.6)).slice(0, count)
-    for (const machine of victims) {
-      wiped.add(machine.id)
-      machine.wipe()
-    }
   }
 }
 

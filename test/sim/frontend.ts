@@ -16,6 +16,11 @@ import type { Timeline } from './timeline.ts'
  */
 export type Reply = { readonly kind: 'broken' } | (Answer & { readonly atStop?: boolean })
 
+/** Whether a reply promises that nothing was done and nothing will be. */
+export function isDefinitelyNotDone({ kind }: Reply): boolean {
+  return kind === 'noLeader' || kind === 'overloaded' || kind === 'diskLow'
+}
+
 /** One request on one connection. */
 export interface Exchange {
   /** The client hangs up: it hears nothing more, and the node learns of it a little later. */

@@ -2,11 +2,16 @@
 import type { NodeId } from '../../src/ids.ts'
 import type { Failure, Report } from '../../src/node/host.ts'
 import { HoldfastNode } from '../../src/node/node.ts'
-import type { NodeSetup } from '../../src/node/node.ts'
+import type { NodeParts, NodeSetup } from '../../src/node/node.ts'
+import { hashRecord, voidKeys } from '../../src/codec/record.ts'
+import { DamagedError } from '../../src/storage/log-store.ts'
 import type { LogBatch } from '../../src/storage/log-store.ts'
+import { DamagedStateError } from '../../src/storage/state-store.ts'
+import type { StateStore } from '../../src/storage/state-store.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
+import { burningLog, burningState } from './burning.ts'
 import type { SimNetwork } from './network.ts'
-import { SimProcess } from './process.ts'
+import { ProcessEnd, SimProcess } from './process.ts'
 import type { ClockFault, ProcessFaults } from './process.ts'
 import type { Random } from './random.ts'
 import type { Timeline } from './timeline.ts'
@@ -27,6 +32,8 @@ export interface MachineEvents {
   turned(machine: Machine): void
   /** A write begins. */
   writes(machine: Machine, batch: LogBatch): void
+  /** A checkpoint, or a snapshot, is its durable state now. */
+  stateStored(machine: Machine): void
   /** Its process ended, its node is still as it was then; `failure` says why when it did so by itself. */
   ended(machine: Machine, failure: Failure | null): void
   report(machine: Machine, report: Report): void
@@ -37,14 +44,15 @@ export class Machine {
   readonly clock: ClockFault
   readonly faults: ProcessFaults
   disk: MemoryDisk
-  /** Disks that were taken out: what they held was held. */
-  readonly lostDisks: MemoryDisk[] = []
   process: SimProcess | null = null
   node: HoldfastNode | null = null
   /** Its process was asked to stop in order, and has not ended yet. */
   isStopping = false
   /** A write was made to fail: the process may end because of it. */
   mayFailToWrite = false
+  #isFull = false
+  /** Of its disk; from 1 on there is enough. */
+  freeBytes = 1e9
   /** When the process last read a frame of each peer, on its own clock. */
   readonly heardAt = new Map<NodeId, number>()
   /** Processes started so far. */
@@ -68,7 +76,7 @@ export class Machine {
   /** Starts a process on what is on the disk. With a fuse it crashes after so many calls of ports. */
   start(fuse: number | null = null): void {
     if (this.isUp) return
-    const { timeline, network, events, setup } = this.#parts
+    const { timeline, network, events } = this.#parts
     network.powered(this.id)
     const process: SimProcess = new SimProcess({
       timeline,
@@ -84,34 +92,55 @@ export class Machine {
     process.fuse = fuse
     this.process = process
     this.isStopping = false
-    this.mayFailToWrite = false
+    this.mayFailToWrite = this.#isFull
     this.heardAt.clear()
-    process.begin(() => {
-      const store = this.disk.openLog()
-      const parts = {
+    process.begin(() => this.#boot(process))
+  }
+
+  /** As main.ts does it: what is damaged of the state is thrown away, what is damaged of the rest ends the process. */
+  #boot(process: SimProcess): void {
+    const { timeline, network, events, setup } = this.#parts
+    try {
+      const log = this.disk.openLog()
+      let state = this.#openState()
+      const opened = (): StateStore => burningState(state, process, () => events.stateStored(this))
+      const parts: NodeParts = {
         host: process,
         wire: network.wireOf(this.id, process),
-        store: {
-          stored: store.stored,
-          write: (...args: Parameters<typeof store.write>) => {
-            process.burn()
-            events.writes(this, args[0])
-            store.write(...args)
-          },
-          read: (...args: Parameters<typeof store.read>) => {
-            process.burn()
-            store.read(...args)
-          },
-          close: () => {
-            this.#closed(process)
-            return store.close()
-          },
+        store: burningLog(log, process, {
+          writes: (batch) => events.writes(this, batch),
+          closed: () => this.#closed(process),
+        }),
+        state: opened(),
+        resetState: (done) => {
+          process.burn()
+          void state.close()
+          this.disk.wipeState()
+          state = this.disk.openState()
+          done(null, opened())
         },
         foundingStore: this.disk.openFounding(),
+        volume: {
+          freeBytes: (done) => timeline.after(0.1, () => process.arrive(() => done(null, this.freeBytes))),
+        },
       }
       this.node = new HoldfastNode(setup, parts)
       this.node.start()
-    })
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error
+      throw new ProcessEnd({ code: 'damaged', message: error.message, advice: '' })
+    }
+  }
+
+  #openState(): StateStore {
+    try {
+      return this.disk.openState()
+    } catch (error) {
+      if (!(error instanceof DamagedStateError)) throw error
+      this.#parts.events.report(this, { level: 'error', message: `the state is given up: ${error.message}` })
+      this.disk.wipeState()
+      return this.disk.openState()
+    }
   }
 
   /** The process reads a frame. */
@@ -138,6 +167,18 @@ export class Machine {
     this.disk.failNextWrite(new Error('no space left on device (simulated)'))
   }
 
+  /** Every write fails from now on, until there is room again. */
+  fill(): void {
+    this.#isFull = true
+    this.mayFailToWrite = true
+    this.disk.fill()
+  }
+
+  free(): void {
+    this.#isFull = false
+    this.disk.free()
+  }
+
   /** SIGKILL; with `dark` the machine loses its power, and nobody is told. */
   crash(dark: boolean): void {
     const { process } = this
@@ -149,7 +190,7 @@ export class Machine {
   /** An empty disk in place of this one. */
   wipe(): void {
     this.crash(false)
-    this.lostDisks.push(this.disk)
+    this.#isFull = false
     this.disk = this.#newDisk()
   }
 
@@ -178,6 +219,7 @@ export class Machine {
       },
       random: () => random.next(),
       writeMs,
+      rules: { hashRecord, voidKeys },
     })
   }
 }

@@ -42,6 +42,8 @@ export class SimNetwork implements Medium {
   readonly timeline: Timeline
   readonly random: Random
   faults: NetworkFaults
+  /** What a node that is not ours would send in place of a frame: histories of peers that lie. */
+  alter: (from: NodeId, to: NodeId, bytes: Uint8Array) => readonly Uint8Array[] = (_from, _to, bytes) => [bytes]
   /** Frames that were handed to a link, and that arrived. */
   sent = 0
   arrived = 0
@@ -52,6 +54,8 @@ export class SimNetwork implements Medium {
   /** Directions that take so many milliseconds more, at last, and since when. */
   readonly #slow = new Map<string, { readonly extraMs: number; readonly since: number }>()
   readonly #connections = new Set<Connection>()
+  /** Machines that reach one other only, and which. */
+  readonly #confined = new Map<NodeId, NodeId>()
   /** Machines without power: nobody answers, not even with a reset. */
   readonly #dark = new Set<NodeId>()
 
@@ -76,7 +80,8 @@ export class SimNetwork implements Medium {
   }
 
   isCut(from: NodeId, to: NodeId): boolean {
-    return this.#cuts.has(`${from}>${to}`) || this.#dark.has(from) || this.#dark.has(to)
+    const isConfined = (this.#confined.get(from) ?? to) !== to || (this.#confined.get(to) ?? from) !== from
+    return isConfined || this.#cuts.has(`${from}>${to}`) || this.#dark.has(from) || this.#dark.has(to)
   }
 
   /** Cuts one direction. What is sent meanwhile arrives after `heal`, unless the link is reset. */
@@ -117,6 +122,13 @@ export class SimNetwork implements Medium {
     for (const connection of this.#connections) if (connection.joins(from, to)) connection.hurry(from)
   }
 
+  /** Whatever else is cut or healed, `node` reaches nobody but `only` from now on; null: whom it likes. */
+  confine(node: NodeId, only: NodeId | null): void {
+    if (only === null) this.#confined.delete(node)
+    else this.#confined.set(node, only)
+    for (const connection of this.#connections) connection.flushHeld()
+  }
+
   /** Resets every link between two machines, as a middlebox does; what is under way may be lost. */
   reset(a: NodeId, b: NodeId): void {
     for (const connection of this.#connections) if (connection.joins(a, b)) connection.reset()
@@ -143,6 +155,10 @@ export class SimNetwork implements Medium {
   observe(from: NodeId, to: NodeId, bytes: Uint8Array): void {
     this.sent++
     this.#observer.sent(from, to, bytes)
+  }
+
+  altered(from: NodeId, to: NodeId, bytes: Uint8Array): readonly Uint8Array[] {
+    return this.alter(from, to, bytes)
   }
 
   observeRead(from: NodeId, to: NodeId): void {

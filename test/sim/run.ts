@@ -4,6 +4,8 @@ import { assert } from '../../src/assert.ts'
 import type { NodeId } from '../../src/ids.ts'
 import { Faults } from './faults.ts'
 import { found } from './founding.ts'
+import { tell } from './happenings.ts'
+import type { Happenings } from './happenings.ts'
 import type { Machine } from './machine.ts'
 import { probe } from './probe.ts'
 import { createRandom } from './random.ts'
@@ -20,6 +22,7 @@ export interface RunResult {
   readonly faults: number
   readonly leaderChanges: number
   readonly frames: number
+  readonly happenings: Happenings
   readonly trace: string
 }
 
@@ -28,27 +31,32 @@ export class SeedFailed extends Error {
   override readonly name = 'SeedFailed'
   readonly seed: number | string
 
-  constructor(seed: number | string, at: number, scenario: string, cause: unknown) {
+  constructor(parts: { seed: number | string; only: 'disk' | null; at: number; scenario: string; cause: unknown }) {
+    const { seed, only, at, scenario, cause } = parts
     const reason = cause instanceof Error ? cause.message : String(cause)
-    super(`seed ${seed} at ${(at / 1000).toFixed(4)} s: ${reason}\n  ${scenario}\n  npm run sim -- --seed ${seed}`, {
-      cause,
-    })
+    const again = `npm run sim -- ${only === null ? '' : `--faults ${only} `}--seed ${seed}`
+    super(`seed ${seed} at ${(at / 1000).toFixed(4)} s: ${reason}\n  ${scenario}\n  ${again}`, { cause })
     this.seed = seed
   }
 }
 
-/** Runs a seed; throws SeedFailed. `log` is given a line for everything that a human may want to follow. */
-export function runSeed(
-  seed: number | string,
-  log: (line: string) => void = () => {},
-  change: Partial<Scenario> = {},
-): RunResult {
-  const scenario = { ...drawScenario(createRandom(seed).fork('scenario')), ...change }
+export interface RunOptions {
+  /** Given a line for everything that a human may want to follow. */
+  readonly log?: (line: string) => void
+  /** Which faults may come; all of them by default. */
+  readonly only?: 'disk' | null
+  /** In place of what the seed draws. */
+  readonly change?: Partial<Scenario>
+}
+
+/** Runs a seed; throws SeedFailed. */
+export function runSeed(seed: number | string, { log = () => {}, only = null, change }: RunOptions = {}): RunResult {
+  const scenario = { ...drawScenario(createRandom(seed).fork('scenario'), only), ...change }
   const world = new World(seed, scenario, log)
   try {
     live(world)
   } catch (cause) {
-    throw new SeedFailed(seed, world.timeline.now, describe(scenario), cause)
+    throw new SeedFailed({ seed, only, at: world.timeline.now, scenario: describe(scenario), cause })
   }
   return {
     seed,
@@ -59,16 +67,17 @@ export function runSeed(
     faults: world.faults,
     leaderChanges: world.raftChecks.leaders.size,
     frames: world.network.arrived,
+    happenings: world.happenings.counts,
     trace: world.trace.hash,
   }
 }
 
 /** The closing line of a run. */
 export function summary(result: RunResult): string {
-  const { seed, simulatedMs, operations, grants, faults, leaderChanges, trace } = result
+  const { seed, simulatedMs, operations, grants, faults, leaderChanges, happenings, trace } = result
   return (
     `seed ${seed}: ${(simulatedMs / 1000).toFixed(1)} s simulated, ${operations} operations, ${grants} grants, ` +
-    `${faults} faults, ${leaderChanges} leader changes, trace ${trace}`
+    `${faults} faults, ${leaderChanges} leader changes, ${tell(happenings)}, trace ${trace}`
   )
 }
 
@@ -77,10 +86,12 @@ function live(world: World): void {
   const faults = new Faults(world)
   for (const client of world.clients) client.start()
   world.onProcessEnd = (machine) => {
+    const failure = world.failures.get(machine.id) ?? null
     judgeEnd(world, machine)
-    faults.processEnded(machine)
+    world.operator.ended(machine, failure)
   }
   world.onNewLeader = (machine) => faults.newLeader(machine)
+  world.onSnapshot = (machine) => faults.takesSnapshot(machine)
   faults.start()
   world.run(world.timeline.now + world.scenario.faultsMs)
   faults.stop()
@@ -106,14 +117,20 @@ function checkStability({ scenario, raftChecks }: World): void {
   assert(!isCalm || !onlyResets || leaders === 1, `L3: ${leaders} leaders, although links were only reset`)
 }
 
-/** Nodes end by themselves only for a reason that was given to them; a full disk may have room again. */
-function judgeEnd(world: World, machine: Machine): void {
-  const failure = world.failures.get(machine.id)
+/** Nodes end by themselves only for a reason that was given to them; all but strangers may be started again. */
+function judgeEnd({ failures, wiped, injuries }: World, machine: Machine): void {
+  const failure = failures.get(machine.id)
   if (failure === undefined) return
-  const isStranger = failure.code === 'stranger' && world.wiped.has(machine.id)
-  const isFull = failure.code === 'write_failed' && machine.mayFailToWrite
-  assert(isStranger || isFull, `${machine.id} ended: ${failure.code}, ${failure.message}`)
-  if (isFull) world.failures.delete(machine.id)
+  const injury = injuries.of(machine)
+  const isExpected = {
+    stranger: wiped.has(machine.id) || injury !== null,
+    write_failed: machine.mayFailToWrite,
+    damaged: injury !== null && injury !== 'lost',
+    old_run: injury === 'lostTail',
+    diverged: false,
+  }
+  assert(isExpected[failure.code], `${machine.id} ended: ${failure.code}, ${failure.message}`)
+  if (failure.code !== 'stranger') failures.delete(machine.id)
 }
 
 /** Healed, a majority connected: one leader, every call settled, every lock free again, new work done. */
@@ -124,6 +141,10 @@ function rest(world: World, members: readonly Machine[]): void {
   assert(
     world.run(timeline.now + 240_000, () => idle() && world.leader !== null),
     'L3: the world did not come to rest',
+  )
+  assert(
+    world.run(timeline.now + 120_000, () => world.injuries.left.length === 0),
+    `H28: ${world.injuries.left.join(', ')} did not become members again`,
   )
   attendNothing(world)
   for (const client of clients) client.dismiss()
@@ -155,7 +176,7 @@ function rest(world: World, members: readonly Machine[]): void {
 /** All calls are settled, sessions live on: no grant is kept by an attempt that nobody answered (H13, H14). */
 function attendNothing(world: World): void {
   const { frontend, lockChecks, timeline } = world
-  const runOf = (id: NodeId) => world.machine(id).node?.run ?? null
+  const runOf = (id: NodeId) => (world.machine(id).isUp ? (lockChecks.state.runs.get(id)?.run ?? null) : null)
   const ghosts = () => lockChecks.ghosts({ runOf, grantsBegun: frontend.grantsBegun })
   const settled = world.run(timeline.now + 40_000, () => lockChecks.state.waiting === 0 && ghosts().length === 0)
   assert(settled, `H13: attempts keep grants that nobody knows of: ${ghosts().join(', ')}`)

@@ -2,6 +2,7 @@
 // clients behave, and which faults may come. Swarm testing: each seed has a random subset of the faults, because faults
 // hide each other; a world in which everything fails at once rarely gets to where the subtle ones matter. Some worlds know
 // only one or two kinds and see them often, and a few last long enough for memory to be forgotten.
+import type { KeepingOptions } from '../../src/node/keeping.ts'
 import type { NetworkFaults } from './network.ts'
 import type { Random } from './random.ts'
 
@@ -33,9 +34,32 @@ export const faultKinds = [
   'transfer',
   'clockJump',
   'wipe',
+  'slowedDisk',
+  'fullDisk',
+  'loseDisk',
+  'rotLog',
+  'rotState',
+  'loseTail',
+  'away',
+  'hitInstalls',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
+
+/** Faults of disks; those behind the first four hurt what was synced. */
+export const diskFaultKinds = [
+  'slowDisk',
+  'slowedDisk',
+  'fullDisk',
+  'writeError',
+  'loseDisk',
+  'rotLog',
+  'rotState',
+  'loseTail',
+] as const satisfies readonly FaultKind[]
+
+/** What goes with them when nothing but disks shall fail. */
+const crashKinds = ['crash', 'crashBetweenEffects', 'crashAll', 'powerLoss', 'stop', 'away', 'hitInstalls'] as const
 
 /** How the clients of a world behave; every choice is drawn anew from these. Times in milliseconds. */
 export interface ClientStyle {
@@ -71,6 +95,8 @@ export interface Scenario {
   readonly network: NetworkFaults
   /** Payload bytes of one append: with few, a follower gets the entries of a term one by one. */
   readonly appendBytesMax: number
+  /** When checkpoints are made, and how much of the log is kept behind them. */
+  readonly keeping: KeepingOptions
   readonly writeMs: readonly [number, number]
   /** Within 1/1000 of each other, as S5 asks; or anything, with everything but S5 checked. */
   readonly clocks: 'good' | 'wild'
@@ -87,8 +113,22 @@ export interface Scenario {
   readonly foundingTrouble: boolean
 }
 
-/** Draws the scenario of a seed. */
-export function drawScenario(random: Random): Scenario {
+/** Draws the scenario of a seed; with `disk` nothing but disks and processes fail. */
+export function drawScenario(random: Random, only: 'disk' | null = null): Scenario {
+  const drawn = drawAll(random)
+  const ofDisks = random.fork('only disks')
+  if (only === null) return drawn
+  const drawnKinds = [...diskFaultKinds, ...crashKinds].filter(() => ofDisks.chance(0.5))
+  return {
+    ...drawn,
+    faults: ofDisks.chance(0.3) ? [ofDisks.pick(diskFaultKinds), 'crashBetweenEffects'] : drawnKinds,
+    network: { ...drawn.network, loss: 0, duplicate: 0, reorder: 0 },
+    foundingWipes: 0,
+    foundingTrouble: false,
+  }
+}
+
+function drawAll(random: Random): Scenario {
   const clocks = random.chance(0.75) ? 'good' : 'wild'
   const isLong = random.chance(0.07)
   // TCP in most worlds; in some, single frames are lost, doubled and overtaken as well.
@@ -100,7 +140,7 @@ export function drawScenario(random: Random): Scenario {
     style: drawStyle(random, isLong),
     faultsMs: isLong ? random.between(100_000, 200_000) : random.between(15_000, 40_000),
     faultPauseMs: isLong ? random.pick([5000, 20_000]) : random.pick([500, 1500, 4000]),
-    faults: drawFaults(random, clocks, isLong),
+    faults: [...drawFaults(random, clocks, isLong), ...drawDiskFaults(random.fork('disk faults'))],
     faultMs: random.pick([500, 1000, 4000, 8000]),
     network: {
       delayMinMs: random.between(0.05, 1),
@@ -111,6 +151,7 @@ export function drawScenario(random: Random): Scenario {
       backoff: random.fork('backoff').chance(0.5),
     },
     appendBytesMax: random.pick([300, 2048]),
+    keeping: drawKeeping(random.fork('keeping')),
     writeMs: random.pick([
       [0.2, 1],
       [0.2, 1],
@@ -125,6 +166,29 @@ export function drawScenario(random: Random): Scenario {
     foundingWipes: random.chance(0.03) ? random.whole(1, 2) : 0,
     foundingTrouble: random.chance(0.1),
   }
+}
+
+/**
+ * From a checkpoint every few entries and a log that is gone at once, so that whoever was away for a second needs a
+ * snapshot, to one checkpoint in a world.
+ */
+function drawKeeping(random: Random): KeepingOptions {
+  const entries = random.pick([4, 8, 15, 30, 60, 300])
+  return {
+    entries,
+    logBytes: random.pick([500, 2000, 1_000_000]),
+    records: random.pick([5, 40, 1_000_000]),
+    tailBytes: random.pick([0, 0, 1000, 10_000]),
+    heldBytesMax: random.pick([1000, 20_000, 1_000_000]),
+  }
+}
+
+/** In half of the worlds none; seldom in others, so that other faults have their time. */
+function drawDiskFaults(random: Random): readonly FaultKind[] {
+  if (random.chance(0.5)) return []
+  return ([...diskFaultKinds, 'away', 'hitInstalls'] as const).filter(
+    (kind) => kind !== 'slowDisk' && random.chance(0.3),
+  )
 }
 
 /** Few and long, or many as short as a step of cluster time. */
@@ -159,8 +223,20 @@ function drawStyle(random: Random, isLong: boolean): ClientStyle {
   }
 }
 
+const drawnApart = new Set<FaultKind>([
+  'wipe',
+  'slowedDisk',
+  'fullDisk',
+  'loseDisk',
+  'rotLog',
+  'rotState',
+  'loseTail',
+  'away',
+  'hitInstalls',
+])
+
 function drawFaults(random: Random, clocks: Scenario['clocks'], isLong: boolean): readonly FaultKind[] {
-  const possible = faultKinds.filter((kind) => kind !== 'wipe' && (kind !== 'clockJump' || clocks === 'wild'))
+  const possible = faultKinds.filter((kind) => !drawnApart.has(kind) && (kind !== 'clockJump' || clocks === 'wild'))
   const few = random.chance(0.4)
   const drawn = few
     ? Array.from({ length: random.whole(1, 2) }, () => random.pick(possible))
@@ -172,7 +248,7 @@ function drawFaults(random: Random, clocks: Scenario['clocks'], isLong: boolean)
 
 /** One line that says what was drawn. */
 export function describe(scenario: Scenario): string {
-  const { network, writeMs, style, foundingWipes, foundingCrashes } = scenario
+  const { network, writeMs, style, foundingWipes, foundingCrashes, keeping } = scenario
   const tcp = network.loss + network.duplicate + network.reorder === 0
   const founding = [
     foundingCrashes > 0 ? `${foundingCrashes} crashes` : '',
@@ -184,6 +260,7 @@ export function describe(scenario: Scenario): string {
     `${scenario.clocks} clocks`,
     `network ${(network.delayMinMs + network.delayMeanMs).toFixed(1)} ms${tcp ? '' : ' with loss'}${network.backoff ? ' and backoff' : ''}`,
     `disk ${writeMs.join('-')} ms`,
+    `a mark every ${keeping.entries} entries, ${keeping.logBytes} bytes, ${keeping.records} records; ${keeping.tailBytes} bytes of log behind it, up to ${keeping.heldBytesMax} for snapshots`,
     scenario.stallChance > 0 ? `stalls up to ${scenario.stallMsMax} ms` : 'no stalls',
     founding.length > 0 ? `founded with ${founding.join(', ')}` : 'founded in peace',
     `faults every ${scenario.faultPauseMs} ms for ${scenario.faultMs} ms: ${scenario.faults.join(' ') || 'none'}`,

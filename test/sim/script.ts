@@ -10,7 +10,7 @@ import type { Granted, Result, SessionOpened } from '../../src/lockfsm/outcome.t
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Replica } from '../../src/node/replica.ts'
 import { factsOf } from './checks/reads.ts'
-import { markOf } from './frontend.ts'
+import { isDefinitelyNotDone, markOf } from './frontend.ts'
 import type { Exchange, Reply } from './frontend.ts'
 import type { Machine } from './machine.ts'
 import type { Scenario } from './scenario.ts'
@@ -38,6 +38,7 @@ const quiet: Scenario = {
   faultMs: 0,
   network: { delayMinMs: 1, delayMeanMs: 0, loss: 0, duplicate: 0, reorder: 0, backoff: false },
   appendBytesMax: 2048,
+  keeping: { entries: 40, logBytes: 4000, records: 60, tailBytes: 2000, heldBytesMax: 20_000 },
   writeMs: [1, 1],
   clocks: 'good',
   stallChance: 0,
@@ -179,7 +180,7 @@ export class Script {
   /** S4: what is said to an attempt is what the log said to it; what is said not to be done never will be. */
   #judgeAnswer(mark: string, reply: Reply): void {
     const { answers } = this.world.lockChecks
-    if (reply.kind === 'noLeader' || reply.kind === 'overloaded') answers.definitelyNotDone(mark, reply.kind)
+    if (isDefinitelyNotDone(reply)) answers.definitelyNotDone(mark, reply.kind)
     if (reply.kind !== 'outcome') return
     if (reply.atStop !== true || reply.result.kind !== 'stillWaiting') answers.answered(mark, reply.result)
   }

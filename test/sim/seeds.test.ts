@@ -5,6 +5,8 @@ import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { readCorpus } from './corpus.ts'
+import { happeningKinds } from './happenings.ts'
+import { eager } from './histories/scene.ts'
 import { createRandom } from './random.ts'
 import { runSeed } from './run.ts'
 import type { RunResult } from './run.ts'
@@ -16,10 +18,15 @@ t.setTimeout(240_000)
 
 const firstSeeds = [1, 2, 3, 4, 5, 6, 7, 8]
 
+const busy = { keeping: eager, clients: 6, faultsMs: 30_000, faultPauseMs: 800, faultMs: 1000, foundingWipes: 0 }
+
 /** Worlds that must be seen in every run, whatever the seeds above happen to draw. */
 const arranged: readonly (readonly [seed: string, change: Partial<Scenario>])[] = [
   ['empty disks at the founding', { members: 3, foundingWipes: 2, foundingCrashes: 1, faultsMs: 8000 }],
   ['an empty disk later', { members: 5, foundingWipes: 0, faults: ['wipe', 'crash'], faultPauseMs: 1500 }],
+  ['disks that lie', { members: 5, ...busy, faults: ['loseDisk', 'rotLog', 'loseTail', 'crash'] }],
+  ['states that rot', { members: 3, ...busy, faults: ['rotState', 'hitInstalls', 'crash'], writeMs: [5, 30] }],
+  ['disks that fail', { members: 3, ...busy, faults: ['fullDisk', 'writeError', 'slowedDisk', 'crashAll', 'away'] }],
   ['crashes at the founding', { foundingCrashes: 3, foundingTrouble: true, foundingWipes: 0, faultsMs: 8000 }],
 ]
 
@@ -36,7 +43,7 @@ const runs: RunResult[] = []
 const heard = new Set<string>()
 
 function run(seed: number | string, change: Partial<Scenario> = {}): RunResult {
-  const result = runSeed(seed, listen, change)
+  const result = runSeed(seed, { log: listen, change })
   runs.push(result)
   return result
 }
@@ -94,6 +101,13 @@ t.test('the worlds are wild: work, messages, faults and leader changes are not m
   )
 })
 
+t.test('the worlds are wild: checkpoints, snapshots and disks that lie are not missing either', async (t) => {
+  for (const kind of happeningKinds) {
+    const times = runs.reduce((total, { happenings }) => total + happenings[kind], 0)
+    t.ok(times > 0, `${times} ${kind}`)
+  }
+})
+
 t.test('what seeds draw covers every fault and every kind of world', async (t) => {
   const scenarios = Array.from({ length: 1000 }, (_, seed) => drawScenario(createRandom(seed).fork('scenario')))
   const share = (is: (scenario: Scenario) => boolean) => scenarios.filter(is).length / scenarios.length
@@ -102,6 +116,7 @@ t.test('what seeds draw covers every fault and every kind of world', async (t) =
   t.ok(share(({ foundingWipes }) => foundingWipes > 0) > 0.01, 'empty disks at the founding')
   t.ok(share(({ foundingCrashes }) => foundingCrashes > 0) > 0.05, 'crashes at the founding')
   t.ok(share(({ members }) => members === 5) > 0.2, 'five members')
+  t.ok(share(({ keeping }) => keeping.entries <= 8 && keeping.tailBytes === 0) > 0.1, 'snapshots for who was away')
   t.ok(share(({ clocks }) => clocks === 'wild') > 0.1, 'wild clocks')
   t.ok(share(({ network }) => network.loss > 0) > 0.05, 'lost frames')
   t.ok(share(({ network }) => network.backoff) > 0.3, 'links that stay silent for a while after a cut')

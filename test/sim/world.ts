@@ -8,14 +8,19 @@ import { defaultLimits } from '../../src/lockfsm/state.ts'
 import type { Failure, Report } from '../../src/node/host.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
+import type { LogBatch } from '../../src/storage/log-store.ts'
+import { KeepingChecks } from './checks/keeping-checks.ts'
 import { LockChecks } from './checks/lock-checks.ts'
 import { TimeChecks } from './checks/time-checks.ts'
 import { RaftChecks } from './checks/raft-checks.ts'
 import type { SharedFacts } from './caller.ts'
 import { Client } from './clients.ts'
 import { Frontend } from './frontend.ts'
+import { HappeningCount } from './happenings.ts'
+import { Injuries } from './injuries.ts'
 import { Machine } from './machine.ts'
 import { SimNetwork } from './network.ts'
+import { Operator } from './operator.ts'
 import { createRandom } from './random.ts'
 import type { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
@@ -35,12 +40,18 @@ export class World {
   readonly frontend: Frontend
   readonly raftChecks: RaftChecks
   readonly lockChecks: LockChecks
+  readonly #keepingChecks: KeepingChecks
   readonly #timeChecks: TimeChecks
   readonly clients: readonly Client[]
   readonly locks: readonly LockName[]
   readonly facts: SharedFacts = { ackedIndex: 0, operations: 0, grants: 0, closing: false, dismissed: false }
   /** Machines whose disk was taken away after a cluster could know it: they must be refused, and stay out. */
   readonly wiped = new Set<NodeId>()
+  readonly injuries: Injuries
+  readonly operator: Operator
+  readonly happenings = new HappeningCount()
+  /** Members whose lock table was changed on purpose: they must be found out. */
+  readonly tampered = new Set<NodeId>()
   /** Processes that ended by themselves, and why. */
   readonly failures = new Map<NodeId, Failure>()
   faults = 0
@@ -48,6 +59,8 @@ export class World {
   /** Told of every process that ends, and of every machine that has come to lead. */
   onProcessEnd: (machine: Machine) => void = () => {}
   onNewLeader: (machine: Machine) => void = () => {}
+  /** Told when a machine begins to take a snapshot in, and when its lock table is that of the snapshot. */
+  onSnapshot: (machine: Machine) => void = () => {}
   /** Told of every entry when the first member has applied it. */
   onEntry: (entry: Entry) => void = () => {}
   #termLed = 0
@@ -66,12 +79,18 @@ export class World {
       },
     })
     this.machines = this.#createMachines()
+    this.injuries = new Injuries(this.machines, this.wiped)
+    this.operator = new Operator(this)
     this.lockChecks = new LockChecks({
       limits: defaultLimits,
       now: () => this.timeline.now,
       random: this.random.fork('checks'),
     })
     this.raftChecks = new RaftChecks(this.machines, (entry) => this.#committed(entry))
+    this.#keepingChecks = new KeepingChecks({
+      committedAt: (index) => this.raftChecks.committedAt(index),
+      isTampered: ({ id }) => this.tampered.has(id),
+    })
     this.#timeChecks = new TimeChecks(() => this.timeline.now, scenario.clocks === 'good')
     this.frontend = new Frontend({
       machines: this.machines,
@@ -156,6 +175,9 @@ export class World {
           members: ids,
           httpUrl: `http://${self}`,
           limits: defaultLimits,
+          diskLowBytes: 1,
+          restored: null,
+          keeping: this.scenario.keeping,
           raft: { ...raftOptions, appendBytesMax: this.scenario.appendBytesMax },
         },
         timeline: this.timeline,
@@ -166,7 +188,11 @@ export class World {
         writeMs,
         events: {
           turned: (machine) => this.#turned(machine),
-          writes: (machine, batch) => this.raftChecks.written(machine, batch),
+          writes: (machine, batch) => this.#writes(machine, batch),
+          stateStored: (machine) => {
+            this.happenings.count('checkpoints')
+            this.#keepingChecks.stored(machine)
+          },
           ended: (machine, failure) => this.#ended(machine, failure),
           report: (machine, report) => this.#report(machine, report),
         },
@@ -176,13 +202,20 @@ export class World {
 
   #committed(entry: Entry): void {
     this.lockChecks.committed(entry)
+    this.#keepingChecks.applied(entry, this.lockChecks.state)
     this.onEntry(entry)
+  }
+
+  #writes(machine: Machine, batch: LogBatch): void {
+    this.raftChecks.written(machine, batch)
+    this.#keepingChecks.written(machine, batch)
+    this.happenings.written(batch)
   }
 
   #sent(from: NodeId, to: NodeId, bytes: Uint8Array): void {
     this.trace.frame(from, to, bytes)
     const frame = decodeFrame(bytes)
-    if (frame.kind === 'raft') this.raftChecks.sent(this.machine(from), to, frame.message)
+    if (frame.kind === 'raft') this.raftChecks.sent(this.machine(from), to, frame)
     if (frame.kind === 'forward') this.lockChecks.numbers.sent(frame)
   }
 
@@ -197,15 +230,22 @@ export class World {
       this.#termLed = currentTerm
       this.onNewLeader(machine)
     }
+    if (!replica.hasState || this.tampered.has(machine.id)) return
     this.lockChecks.replicas.compareAt(machine.id, replica.appliedIndex, replica.lock)
   }
 
-  /** H27: who serves is a member of the one cluster; an empty disk that comes later never is. */
-  #checkMember({ id, node }: Machine): void {
+  /** H27: who serves is a member of the one cluster; an empty disk that comes later is none until it is taken in. */
+  #checkMember({ id, node, disk }: Machine): void {
     assert(!this.wiped.has(id), `H27: ${id} serves with a disk that came too late`)
-    const clusterId = node?.founding?.clusterId ?? null
+    const { clusterId = null, members = [] } = node?.founding ?? {}
     this.#clusterId ??= clusterId
     assert(clusterId === this.#clusterId, `H27: ${id} serves in cluster ${clusterId}, others in ${this.#clusterId}`)
+    const { meta } = disk.durable()
+    const isFounder = members.some((member) => member.id === id && member.incarnation === meta?.incarnation)
+    assert(
+      isFounder || (meta !== null && this.operator.asked.has(meta.incarnation)),
+      `H27: ${id} serves with a disk that nobody took in`,
+    )
   }
 
   #ended(machine: Machine, failure: Failure | null): void {
@@ -216,7 +256,11 @@ export class World {
     this.note(`${machine.id} ends${failure === null ? '' : `: ${failure.code}, ${failure.message}`}`)
   }
 
-  #report(machine: Machine, { message, details }: Report): void {
+  #report(machine: Machine, report: Report): void {
+    const { message, details } = report
+    this.happenings.reported(report, machine.node?.replica?.unanswered ?? 0)
+    if (message.startsWith('a snapshot took')) this.lockChecks.answers.hasJumped = true
+    if (/^(taking a snapshot|a snapshot took)/.test(message)) this.onSnapshot(machine)
     this.note(`${machine.id} ${message} ${details === undefined ? '' : JSON.stringify(details)}`)
   }
 }

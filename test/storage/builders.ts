@@ -1,16 +1,35 @@
 // Small logs for the tests of storage: entries, batches, and the ports' callbacks as promises.
 import type { Test } from 'tap'
 import { asClusterId, asClusterTime, asIncarnation, asIndex, asNodeId, asRun, asTerm } from '../../src/ids.ts'
-import type { Entry, HardState } from '../../src/raft/entry.ts'
+import type { Entry, HardState, MemberReplaced } from '../../src/raft/entry.ts'
 import type { FoundingRecord, FoundingStore } from '../../src/storage/founding-store.ts'
-import type { LogBatch, LogMeta, LogStore } from '../../src/storage/log-store.ts'
+import type { LogBatch, LogMeta, LogStore, PeerWitness } from '../../src/storage/log-store.ts'
 
 export const someMeta: LogMeta = {
   node: asNodeId('n1'),
   incarnation: asIncarnation('0123456789abcdef'.repeat(2)),
   run: asRun(1),
   founded: false,
+  counted: true,
 }
+
+export const somePeer: PeerWitness = {
+  node: asNodeId('n2'),
+  incarnation: asIncarnation('2'.repeat(32)),
+  run: asRun(3),
+  ackTerm: asTerm(4),
+  ackIndex: asIndex(5),
+  ackRun: asRun(3),
+}
+
+export const someReplacement: MemberReplaced = {
+  kind: 'memberReplaced',
+  member: asNodeId('n3'),
+  incarnation: asIncarnation('3'.repeat(32)),
+}
+
+/** The end of a log that nobody wrote here. */
+export const someTip = { index: asIndex(10), term: asTerm(2), time: asClusterTime(100), chain: 'ab'.repeat(16) }
 
 export function someEntry(fields: {
   index: number
@@ -33,7 +52,16 @@ export function someHardState(currentTerm: number, votedFor: string | null = nul
 }
 
 export function someBatch(fields: Partial<LogBatch>): LogBatch {
-  return { meta: null, hardState: null, truncateFrom: null, entries: [], ...fields }
+  return {
+    meta: null,
+    hardState: null,
+    truncateFrom: null,
+    entries: [],
+    trimTo: null,
+    installed: null,
+    peers: null,
+    ...fields,
+  }
 }
 
 export function write(store: LogStore, fields: Partial<LogBatch>): Promise<void> {
@@ -51,6 +79,12 @@ export function read(
     store.read({ from: asIndex(from), to: asIndex(to), bytesMax }, (error, entries) =>
       error === null ? resolve(entries) : reject(error),
     )
+  })
+}
+
+export function chainAt(store: LogStore, index: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    store.chainAt(asIndex(index), (error, chain) => (error === null ? resolve(chain) : reject(error)))
   })
 }
 
@@ -78,6 +112,7 @@ export const someFounding: FoundingRecord = {
     { id: asNodeId('n3'), incarnation: asIncarnation('3'.repeat(32)) },
   ],
   limits: { sessions: 1_000_000, waitersPerLock: 20_000 },
+  restored: null,
 }
 
 export function store(founding: FoundingStore, record: FoundingRecord): Promise<void> {

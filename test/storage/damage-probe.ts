@@ -1,12 +1,16 @@
-// A process of its own that opens a log and says what it found: LevelDB may abort on damaged tables, only a second process
+// A process of its own that opens a log or a state and says what it found: LevelDB may abort on damaged tables, only a second process
 // can show what happens to a second process, and limits on files are those of a process.
 import { createHash } from 'node:crypto'
 import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
+import { openLevelStateStore } from '../../src/storage/level-state-store.ts'
 import type { LogBatch, LogStore } from '../../src/storage/log-store.ts'
 import { read, readWhole, someEntry, someHardState, someMeta, write } from './builders.ts'
+import { load, someRules } from './state-builders.ts'
 
 export interface ProbeRequest {
   readonly folder: string
+  /** What is in the folder; a log when nothing is said. */
+  readonly holds?: 'log' | 'state'
   /**
    * `open` reads everything and closes; `hold` keeps it open; `fill` writes until a write fails; `closeAt` writes up to
    * entry `last` and closes at once, before that write has been answered.
@@ -26,8 +30,9 @@ process.on('message', (request: ProbeRequest) => {
   void probe(request).then((answer) => process.send?.(answer))
 })
 
-async function probe({ folder, kind, last = 0 }: ProbeRequest): Promise<ProbeAnswer> {
+async function probe({ folder, holds = 'log', kind, last = 0 }: ProbeRequest): Promise<ProbeAnswer> {
   try {
+    if (holds === 'state') return await openState(folder)
     const store = await openLevelLogStore(folder)
     if (kind === 'fill') return await fillUntilFailure(store)
     if (kind === 'closeAt') return await closeWhileWriting(store, last)
@@ -44,6 +49,20 @@ async function probe({ folder, kind, last = 0 }: ProbeRequest): Promise<ProbeAns
   } catch (error) {
     if (!(error instanceof Error)) throw error
     return { kind: 'refused', name: error.name, message: error.message }
+  }
+}
+
+async function openState(folder: string): Promise<ProbeAnswer> {
+  const store = await openLevelStateStore(folder, { rules: someRules })
+  try {
+    const whole = JSON.stringify([store.stored, ...(await load(store))])
+    return {
+      kind: 'opened',
+      lastIndex: store.stored.checkpoint?.index ?? 0,
+      digest: createHash('sha256').update(whole).digest('hex'),
+    }
+  } finally {
+    await store.close()
   }
 }
 

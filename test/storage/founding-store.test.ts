@@ -2,14 +2,26 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { AssertionFailure } from '../../src/assert.ts'
-import { asNodeId } from '../../src/ids.ts'
-import { NewerFormatError } from '../../src/storage/damage.ts'
+import { asClusterId, asNodeId, asSequence, asToken } from '../../src/ids.ts'
+import { FormatVersionError } from '../../src/storage/damage.ts'
 import { formatChecked } from '../../src/storage/checked-json.ts'
-import { FoundingFile, type FoundingRecord, type FoundingStore } from '../../src/storage/founding-store.ts'
+import {
+  FoundingFile,
+  type FoundingRecord,
+  type FoundingStore,
+  type Restored,
+} from '../../src/storage/founding-store.ts'
 import { DamagedError } from '../../src/storage/log-store.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import { someFounding, store } from './builders.ts'
 import { temporaryFolder } from './temporary-folder.ts'
+
+const someRestored: Restored = {
+  from: asClusterId('f'.repeat(32)),
+  sha256: 'a1'.repeat(32),
+  firstToken: asToken(10 ** 12 + 5),
+  firstSequence: asSequence(10 ** 12 + 9),
+}
 
 const adapters: readonly (readonly [string, (t: Parameters<typeof temporaryFolder>[0]) => () => FoundingStore])[] = [
   [
@@ -36,6 +48,13 @@ for (const [name, newDisk] of adapters) {
     await store(founding, someFounding)
     t.same(founding.read(), someFounding)
     t.same(open().read(), someFounding)
+  })
+
+  t.test(`${name}: what was taken over from a backup is there, too`, async (t) => {
+    const open = newDisk(t)
+    const record = { ...someFounding, restored: someRestored }
+    await store(open(), record)
+    t.same(open().read(), record)
   })
 
   t.test(`${name}: a cluster is founded once`, async (t) => {
@@ -93,11 +112,17 @@ t.test('an intact file that is no founding record is damage, one of a later vers
     { ...record, limits: { sessions: 0 } },
     { ...record, limits: { sessions: 1.5 } },
     { ...record, limits: [1] },
+    { ...record, restored: undefined },
+    { ...record, restored: {} },
+    { ...record, restored: { ...someRestored, from: 'abc' } },
+    { ...record, restored: { ...someRestored, sha256: 'abc' } },
+    { ...record, restored: { ...someRestored, firstToken: -1 } },
+    { ...record, restored: { ...someRestored, firstSequence: null } },
   ]
   for (const fields of wrong) {
-    writeFileSync(path, formatChecked({ version: 1, ...fields }))
+    writeFileSync(path, formatChecked({ version: 2, ...fields }))
     t.throws(() => new FoundingFile(path).read(), DamagedError, JSON.stringify(fields))
   }
-  writeFileSync(path, formatChecked({ version: 2, ...record }))
-  t.throws(() => new FoundingFile(path).read(), NewerFormatError)
+  writeFileSync(path, formatChecked({ version: 3, ...record }))
+  t.throws(() => new FoundingFile(path).read(), FormatVersionError)
 })

@@ -1,7 +1,7 @@
 // What a disk is when a node starts, judged from log and founding file (DESIGN 6, Identity).
 import { join } from 'node:path'
 import t from 'tap'
-import { asClusterTime, asIncarnation, asIndex, asNodeId } from '../../src/ids.ts'
+import { asClusterTime, asIncarnation, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import { FoundingFile, type FoundingRecord, type FoundingStore } from '../../src/storage/founding-store.ts'
 import { judgeDisk } from '../../src/storage/identity.ts'
 import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
@@ -81,7 +81,7 @@ t.test('H27 what no founding leaves behind is damage, above all a founding file 
     [
       /not of this disk/,
       {
-        meta: { ...foundedMeta, incarnation: asIncarnation('a'.repeat(32)) },
+        meta: { ...someMeta, incarnation: asIncarnation('a'.repeat(32)) },
         term: 0,
         entries: 0,
         record: someFounding,
@@ -110,6 +110,24 @@ function storedLog({ meta, term, entries }: { meta: LogMeta | null; term: number
     firstIndex: asIndex(1),
     lastIndex: asIndex(entries),
     lastTime: asClusterTime(0),
+    start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) },
     spans: [],
+    notes: [],
+    installing: null,
+    peers: [],
   }
 }
+
+t.test(
+  'H28 a disk that came in place of a lost one is none of the founders, and goes on where it was cut off',
+  async (t) => {
+    const incarnation = asIncarnation('a'.repeat(32))
+    const joining = { ...someMeta, incarnation, counted: false }
+    t.equal(judgeDisk('n1', storedLog({ meta: joining, term: 0, entries: 0 }), null).kind, 'founding')
+    t.equal(judgeDisk('n1', storedLog({ meta: joining, term: 0, entries: 0 }), someFounding).kind, 'founding')
+    for (const counted of [false, true]) {
+      const meta = { ...foundedMeta, incarnation, counted }
+      t.equal(judgeDisk('n1', storedLog({ meta, term: 3, entries: 2 }), someFounding).kind, 'founded')
+    }
+  },
+)

@@ -1,53 +1,12 @@
-// Logs on LevelDB that were damaged by hand. Whatever was done to the files of a log that was closed, opening it gives that
-// log or a refusal: never another log, and never an empty one.
+// Logs and states on LevelDB that were damaged by hand. Whatever was done to the files of one that was closed, opening it
+// gives what it held or a refusal: never something else, and never nothing. Every byte of small ones: `npm run fuzz:disk`.
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { unreachable } from '../../src/assert.ts'
-import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
-import { copyOf, fillLog, flip, overwrite } from './damaging.ts'
-import { Probe, type ProbeResult } from './probing.ts'
+import t from 'tap'
+import { type KnownDisk, largeLog, largeState, outcomeOf, smallLogs, smallStates } from './damaged-disks.ts'
+import { copyOf, flip, overwrite } from './damaging.ts'
+import { Probe } from './probing.ts'
 import { temporaryFolder } from './temporary-folder.ts'
-
-/** The least that LevelDB accepts: a hundred entries then fill a few tables. */
-const writeBufferBytes = 64 * 1024
-const lastIndex = 100
-
-interface Closed {
-  readonly folder: string
-  readonly digest: string
-}
-
-/** A log in tables and in LevelDB's own log, closed. */
-async function closedLog(t: Test, probe: Probe): Promise<Closed> {
-  const folder = join(temporaryFolder(t), 'log')
-  const store = await openLevelLogStore(folder, { writeBufferBytes })
-  await fillLog(store, { from: 1, to: lastIndex - 20 })
-  await store.close()
-  const reopened = await openLevelLogStore(folder, { writeBufferBytes })
-  await fillLog(reopened, { from: lastIndex - 19, to: lastIndex })
-  await reopened.close()
-  const copy = copyOf(folder, 'reference')
-  const reference = await probe.ask({ folder: copy, kind: 'open' })
-  t.match(reference, { kind: 'opened', lastIndex }, 'the log is sound before it is damaged')
-  return { folder, digest: reference.kind === 'opened' ? reference.digest : '' }
-}
-
-/** LevelDB has assertions of its own: a process that they end has neither voted nor served. */
-function isHarmless(result: ProbeResult, closed: Closed): boolean {
-  switch (result.kind) {
-    case 'opened':
-      return result.digest === closed.digest
-    case 'refused':
-      return result.name === 'DamagedError'
-    case 'aborted':
-      return result.signal === 'SIGABRT' || result.signal === 'SIGSEGV' || result.signal === 'SIGBUS'
-    case 'filled':
-      return false
-    default:
-      return unreachable(result)
-  }
-}
 
 type Way = readonly [what: string, damage: (copy: string) => void]
 
@@ -93,17 +52,39 @@ for (const [what, waysOf] of [
   ['a cut at the end of', cuts],
   ['a lost or zeroed part of', losses],
 ] as const) {
-  t.test(`${what} any file of a closed log: that log is opened, or the damage is found`, async (t) => {
-    const probe = new Probe(t)
-    const closed = await closedLog(t, probe)
-    let refused = 0
-    for (const [way, damage] of waysOf(closed.folder)) {
-      const copy = copyOf(closed.folder, 'damaged')
-      damage(copy)
-      const result = await probe.ask({ folder: copy, kind: 'open' })
-      if (!isHarmless(result, closed)) t.fail(`${way}: ${JSON.stringify(result)}`)
-      if (result.kind === 'refused') refused++
-    }
-    t.ok(refused > 10, `${refused} damages were found`)
-  })
+  for (const build of [largeLog, largeState]) {
+    const holds = build === largeLog ? 'log' : 'state'
+    t.test(`${what} any file of a closed ${holds}: that ${holds} is opened, or the damage is found`, async (t) => {
+      const probe = new Probe(t)
+      const disk = await build(temporaryFolder(t), probe)
+      let refused = 0
+      for (const [way, damage] of waysOf(disk.folder)) {
+        const copy = copyOf(disk.folder, 'damaged')
+        damage(copy)
+        const result = await probe.ask({ folder: copy, holds, kind: 'open' })
+        const outcome = outcomeOf(result, disk)
+        if (outcome === null) t.fail(`${way}: ${JSON.stringify(result)}`)
+        if (outcome === 'refused') refused++
+      }
+      t.ok(refused > 10, `${refused} damages were found`)
+    })
+  }
 }
+
+t.test('a bit flipped in a small log or state, closed or crashed: a sample of what fuzz:disk tries', async (t) => {
+  const probe = new Probe(t)
+  const folder = temporaryFolder(t)
+  const disks: KnownDisk[] = [...(await smallLogs(folder, probe)), ...(await smallStates(folder, probe))]
+  for (const disk of disks) {
+    const outcomes: unknown[] = []
+    for (const [way, damage] of [...flips(disk.folder)].filter((_, at) => at % 3 === 0)) {
+      const copy = copyOf(disk.folder, 'damaged')
+      damage(copy)
+      const result = await probe.ask({ folder: copy, holds: disk.holds, kind: 'open' })
+      const outcome = outcomeOf(result, disk)
+      if (outcome === null) t.fail(`${disk.what}, ${way}: ${JSON.stringify(result)}`)
+      outcomes.push(outcome)
+    }
+    t.ok(outcomes.includes('refused'), disk.what)
+  }
+})

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
 import { asClusterTime, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
-import { NewerFormatError } from '../../src/storage/damage.ts'
+import type { EntryNote } from '../../src/raft/entry.ts'
 import { entryIndex, entryKey, hardStateKey, metaKey } from '../../src/storage/keys.ts'
 import {
   chainOf,
@@ -13,10 +14,11 @@ import {
   encodeHardState,
   formatVersion,
   seal,
+  type StoredEntry,
 } from '../../src/storage/log-record.ts'
 import { DamagedError } from '../../src/storage/log-store.ts'
-import { decodeMeta, encodeMeta } from '../../src/storage/meta-record.ts'
-import { comparable, someEntry, someMeta } from './builders.ts'
+import { decodeMeta, decodePeers, encodeMeta, encodePeers } from '../../src/storage/meta-record.ts'
+import { comparable, someEntry, someMeta, somePeer, someReplacement, someTip } from './builders.ts'
 
 const number = fc.oneof(fc.maxSafeNat(), fc.nat(10), fc.integer({ min: 2 ** 32 - 2, max: 2 ** 32 + 2 }))
 const chain = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex'))
@@ -44,11 +46,12 @@ t.test('B132 an entry that is encoded decodes to itself', async (t) => {
       fc.uint8Array({ maxLength: 100 }),
       chain,
       (index, term, time, payload, chainBefore) => {
-        const entry = someEntry({ index, term, time, payload })
+        const plain = someEntry({ index, term, time, payload })
+        const note: EntryNote = term % 2 === 0 ? { kind: 'checkpoint' } : someReplacement
+        const entry = index % 2 === 0 ? plain : { ...plain, note }
         const decoded = decodeEntry('here', entry.index, encodeEntry({ entry, chainBefore }))
         if (decoded.chainBefore !== chainBefore) throw new Error('another chain')
-        if (JSON.stringify(comparable(decoded.entry)) !== JSON.stringify(comparable(entry)))
-          throw new Error('another entry')
+        if (!isDeepStrictEqual(comparable(decoded.entry), comparable(entry))) throw new Error('another entry')
       },
     ),
   )
@@ -59,7 +62,8 @@ t.test('B132 a hard state that is encoded decodes to itself', async (t) => {
   const vote = fc.option(fc.stringMatching(/^[A-Za-z0-9._-]{1,32}$/).map(asNodeId))
   fc.assert(
     fc.property(number, vote, number, chain, number, (term, votedFor, lastIndex, chain, batches) => {
-      const state = { currentTerm: asTerm(term), votedFor, lastIndex: asIndex(lastIndex), chain, batches }
+      const crcs = { metaCrc: term % 2 ** 32, peersCrc: batches % 2 ** 32 }
+      const state = { currentTerm: asTerm(term), votedFor, lastIndex: asIndex(lastIndex), chain, batches, ...crcs }
       const decoded = decodeHardState('here', encodeHardState(state))
       if (JSON.stringify(decoded) !== JSON.stringify({ ...state })) throw new Error(JSON.stringify(decoded))
     }),
@@ -72,25 +76,38 @@ t.test('the bytes on the disk are these; a change of them needs a new version', 
   const value = encodeEntry({ entry, chainBefore: 'ab'.repeat(16) })
   t.equal(
     value.toString('hex'),
-    'f1414a35' +
-      '01' +
+    'cb26509e' +
+      '02' +
       'ab'.repeat(16) +
       '0000000000000002' +
       '0000000000000003' +
       '0000000000000004' +
+      '00' +
       '7061796c6f6164',
   )
-  t.equal(chainOf(value), '1339c3fed4395e64d7811be890056019')
+  t.equal(chainOf(value), '7e5bcd4cdfc18adb112fe3534f239676')
+  const noted = encodeEntry({ entry: { ...entry, note: someReplacement }, chainBefore: 'ab'.repeat(16) })
+  t.equal(noted.toString('hex', 45), `02${'02'}6e33${'20'}${'33'.repeat(32)}7061796c6f6164`)
   const state = {
     currentTerm: asTerm(5),
     votedFor: asNodeId('n1'),
     lastIndex: asIndex(6),
     chain: chainStart,
     batches: 7,
+    metaCrc: 8,
+    peersCrc: 9,
   }
   t.equal(
     encodeHardState(state).toString('hex'),
-    'fcfeaa0d' + '01' + '00'.repeat(16) + '0000000000000006' + '0000000000000005' + '0000000000000007' + '6e31',
+    '5a6842f0' +
+      '02' +
+      '00'.repeat(16) +
+      '0000000000000006' +
+      '0000000000000005' +
+      '0000000000000007' +
+      '00000008' +
+      '00000009' +
+      '6e31',
   )
 })
 
@@ -98,7 +115,7 @@ t.test(
   'the hash of an entry depends on everything in it and on the entry before, not on the version of the format',
   async (t) => {
     const entry = someEntry({ index: 2, term: 3, time: 4, payload: 'p' })
-    const variants = [
+    const variants: StoredEntry[] = [
       { entry, chainBefore: chainStart },
       { entry, chainBefore: '1'.repeat(32) },
       { entry: someEntry({ index: 3, term: 3, time: 4, payload: 'p' }), chainBefore: chainStart },
@@ -106,6 +123,8 @@ t.test(
       { entry: someEntry({ index: 2, term: 3, time: 5, payload: 'p' }), chainBefore: chainStart },
       { entry: someEntry({ index: 2, term: 3, time: 4, payload: 'q' }), chainBefore: chainStart },
       { entry: someEntry({ index: 2, term: 3, time: 4, payload: '' }), chainBefore: chainStart },
+      { entry: { ...entry, note: { kind: 'checkpoint' } }, chainBefore: chainStart },
+      { entry: { ...entry, note: someReplacement }, chainBefore: chainStart },
     ]
     t.equal(new Set(variants.map((variant) => chainOf(encodeEntry(variant)))).size, variants.length)
     const value = encodeEntry({ entry, chainBefore: chainStart })
@@ -117,15 +136,28 @@ t.test(
 
 t.test('B126 bytes that are not a record of ours are refused, never misread and never a crash', async (t) => {
   const index = asIndex(5)
-  const hardState = { currentTerm: asTerm(5), votedFor: null, lastIndex: index, chain: chainStart, batches: 7 }
+  const hardState = {
+    currentTerm: asTerm(5),
+    votedFor: null,
+    lastIndex: index,
+    chain: chainStart,
+    batches: 7,
+    metaCrc: 8,
+    peersCrc: 9,
+  }
   const kinds: readonly { record: Buffer; decode: (bytes: Buffer) => unknown }[] = [
     {
       record: encodeEntry({ entry: someEntry({ index: 5 }), chainBefore: chainStart }),
       decode: (bytes) => decodeEntry('here', index, bytes),
     },
-    { record: encodeHardState(hardState), decode: (bytes) => decodeHardState('here', bytes) },
     {
-      record: encodeMeta({ meta: someMeta, firstIndex: asIndex(1), chainBefore: chainStart }),
+      record: encodeEntry({ entry: { ...someEntry({ index: 5 }), note: someReplacement }, chainBefore: chainStart }),
+      decode: (bytes) => decodeEntry('here', index, bytes),
+    },
+    { record: encodeHardState(hardState), decode: (bytes) => decodeHardState('here', bytes) },
+    { record: encodePeers([somePeer]), decode: (bytes) => decodePeers('here', bytes) },
+    {
+      record: encodeMeta({ meta: someMeta, start: someTip, installing: { ...someTip, generation: 4 } }),
       decode: (bytes) => decodeMeta('here', bytes),
     },
   ]
@@ -157,14 +189,19 @@ t.test('B126 bytes that are not a record of ours are refused, never misread and 
   t.pass()
 })
 
-t.test('an intact entry under the key of another is damage; a record of a later version is not', async (t) => {
+t.test('an intact entry under the key of another is damage; a record of another version is not', async (t) => {
   const value = encodeEntry({ entry: someEntry({ index: 5 }), chainBefore: chainStart })
   t.throws(() => decodeEntry('here', asIndex(6), value), {
     name: 'DamagedError',
     message: /entry 6 holds the entry of another index/,
   })
-  const later = Buffer.from(value)
-  later[4] = formatVersion + 1
-  later.writeUInt32BE(crc32(later.subarray(4)), 0)
-  t.throws(() => decodeEntry('here', asIndex(5), later), NewerFormatError)
+  for (const [version, code] of [
+    [formatVersion + 1, 'newer_format'],
+    [formatVersion - 1, 'older_format'],
+  ] as const) {
+    const other = Buffer.from(value)
+    other[4] = version
+    other.writeUInt32BE(crc32(other.subarray(4)), 0)
+    t.throws(() => decodeEntry('here', asIndex(5), other), { name: 'FormatVersionError', code })
+  }
 })

@@ -3,6 +3,7 @@
 import type { Test } from 'tap'
 import type { NewDisk } from './builders.ts'
 import { testOrderOfCalls, testReading, testRefusals } from './log-store-calls.ts'
+import { testBesideEntries, testInstalls, testStartsAgainstModel, testTrims } from './log-store-starts.ts'
 import { testAgainstModel, testExtremes, testReopening, testTruncation } from './log-store-contents.ts'
 
 export function testLogStore(t: Test, newDisk: NewDisk): void {
@@ -13,4 +14,8 @@ export function testLogStore(t: Test, newDisk: NewDisk): void {
   testReading(t, newDisk)
   testOrderOfCalls(t, newDisk)
   testRefusals(t, newDisk)
+  testTrims(t, newDisk)
+  testInstalls(t, newDisk)
+  testBesideEntries(t, newDisk)
+  testStartsAgainstModel(t, newDisk)
 }

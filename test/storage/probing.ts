@@ -11,7 +11,7 @@ export class Probe {
   readonly #fileKilobytesMax: number | null
 
   /** `fileKilobytesMax`: no file of the process grows beyond that, as on a disk that is full. */
-  constructor(t: Test, fileKilobytesMax: number | null = null) {
+  constructor(t: Pick<Test, 'teardown'>, fileKilobytesMax: number | null = null) {
     this.#fileKilobytesMax = fileKilobytesMax
     t.teardown(() => this.kill())
   }

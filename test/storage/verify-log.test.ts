@@ -1,21 +1,22 @@
 // What is verified when a log is opened, rule by rule: databases whose records are all intact, but contradict each other.
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { asIndex, asNodeId, asTerm } from '../../src/ids.ts'
+import { asClusterTime, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import type { Entry } from '../../src/raft/entry.ts'
-import { entryKey, hardStateKey, metaKey } from '../../src/storage/keys.ts'
+import { entryKey, hardStateKey, metaKey, peersKey } from '../../src/storage/keys.ts'
 import { createDatabase, openDatabase } from '../../src/storage/level-folder.ts'
 import {
   chainOf,
   chainStart,
+  crcOf,
   encodeEntry,
   encodeHardState,
   type StoredHardState,
 } from '../../src/storage/log-record.ts'
-import { encodeMeta, type StoredMeta } from '../../src/storage/meta-record.ts'
+import { encodeMeta, encodePeers, type StoredMeta } from '../../src/storage/meta-record.ts'
 import { readEntries } from '../../src/storage/read-log.ts'
 import { toStoredLog, type VerifiedLog, verifyLog } from '../../src/storage/verify-log.ts'
-import { comparable, someEntries, someEntry, someMeta } from './builders.ts'
+import { comparable, someEntries, someEntry, someMeta, somePeer, someTip } from './builders.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 interface Contents {
@@ -27,7 +28,7 @@ interface Contents {
   readonly further?: readonly (readonly [key: Buffer, value: Buffer | null])[]
 }
 
-const firstIndex = asIndex(1)
+const emptyStart = { index: asIndex(0), term: asTerm(0), time: asClusterTime(0), chain: chainStart }
 
 /** A database of records that are right each by itself. */
 async function withDatabase<Result>(
@@ -39,17 +40,19 @@ async function withDatabase<Result>(
   await createDatabase(folder, () => Promise.resolve())
   const database = await openDatabase(folder, { writeBufferBytes: 2 ** 20 })
   try {
-    let chain = meta?.chainBefore ?? chainStart
+    let chain = meta?.start?.chain ?? chainStart
     for (const entry of entries) {
       const value = encodeEntry({ entry, chainBefore: chain })
       await database.put(entryKey(entry.index), value)
       chain = chainOf(value)
     }
     const lastIndex = asIndex((entries[0]?.index ?? 1) + entries.length - 1)
-    const state = { currentTerm: asTerm(9), votedFor: asNodeId('n1'), lastIndex, chain, batches: 3 }
+    const metaRecord =
+      meta === null ? null : encodeMeta({ meta: someMeta, start: emptyStart, installing: null, ...meta })
+    const crcs = { metaCrc: crcOf(metaRecord), peersCrc: 0 }
+    const state = { currentTerm: asTerm(9), votedFor: asNodeId('n1'), lastIndex, chain, batches: 3, ...crcs }
     if (hardState !== null) await database.put(hardStateKey, encodeHardState({ ...state, ...hardState }))
-    if (meta !== null)
-      await database.put(metaKey, encodeMeta({ meta: someMeta, firstIndex, chainBefore: chainStart, ...meta }))
+    if (metaRecord !== null) await database.put(metaKey, metaRecord)
     for (const [key, value] of further) await (value === null ? database.del(key) : database.put(key, value))
     return await use(folder, database)
   } finally {
@@ -58,7 +61,7 @@ async function withDatabase<Result>(
 }
 
 const verify = (t: Test, contents: Contents): Promise<VerifiedLog> =>
-  withDatabase(t, contents, (folder, database) => verifyLog(folder, database, firstIndex))
+  withDatabase(t, contents, (folder, database) => verifyLog(folder, database, asIndex(1)))
 
 t.test('records that agree are a log', async (t) => {
   const stored = toStoredLog(await verify(t, {}))
@@ -72,16 +75,15 @@ t.test('records that agree are a log', async (t) => {
 })
 
 t.test('a log that begins later starts with the chain that its meta record names', async (t) => {
-  const chainBefore = 'ab'.repeat(16)
   const entries = someEntries({ from: 11, to: 13, term: 2 })
-  const stored = toStoredLog(await verify(t, { entries, meta: { firstIndex: asIndex(11), chainBefore } }))
-  t.match(stored, { firstIndex: 11, lastIndex: 13 })
+  const stored = toStoredLog(await verify(t, { entries, meta: { start: someTip } }))
+  t.match(stored, { start: { index: 10, term: 2, time: 100 }, firstIndex: 11, lastIndex: 13 })
   const empty = await verify(t, {
     entries: [],
-    hardState: { lastIndex: asIndex(10), chain: chainBefore },
-    meta: { firstIndex: asIndex(11), chainBefore },
+    hardState: { lastIndex: asIndex(10), chain: someTip.chain },
+    meta: { start: someTip },
   })
-  t.match(toStoredLog(empty), { firstIndex: 11, lastIndex: 10 })
+  t.match(toStoredLog(empty), { firstIndex: 11, lastIndex: 10, lastTime: 100 })
 })
 
 const replaced = encodeEntry({
@@ -92,7 +94,27 @@ const contradictions: readonly (readonly [what: string, found: RegExp, contents:
   ['an entry in the middle is missing', /after entry 2 comes 4/, { further: [[entryKey(asIndex(3)), null]] }],
   ['the first entry is missing', /after entry 0 comes 2/, { further: [[entryKey(asIndex(1)), null]] }],
   ['the last entry is missing', /ends at 4 in another way/, { further: [[entryKey(asIndex(5)), null]] }],
-  ['the log begins before its first index', /after entry 2 comes 1/, { meta: { firstIndex: asIndex(3) } }],
+  [
+    'the log begins later than its start says',
+    /after entry 10 comes 12/,
+    { entries: someEntries({ from: 12, to: 13, term: 2 }), meta: { start: someTip } },
+  ],
+  [
+    'the first entry has a term before that of the start',
+    /entry 11 has term 1 after 2/,
+    { entries: someEntries({ from: 11, to: 13, term: 1 }), meta: { start: someTip } },
+  ],
+  [
+    'the meta record is an older one',
+    /meta record is not the one/,
+    { further: [[metaKey, encodeMeta({ meta: { ...someMeta, founded: true }, start: emptyStart, installing: null })]] },
+  ],
+  ['the record of the peers is missing', /record of the peers is not the one/, { hardState: { peersCrc: 1 } }],
+  [
+    'the record of the peers is an older one',
+    /record of the peers is not the one/,
+    { hardState: { peersCrc: 1 }, further: [[peersKey, encodePeers([somePeer])]] },
+  ],
   ['there is an entry too many', /ends at 5 in another way/, { hardState: { lastIndex: asIndex(4) } }],
   [
     'an intact entry is not the one that was written there',
@@ -101,8 +123,14 @@ const contradictions: readonly (readonly [what: string, found: RegExp, contents:
   ],
   [
     'the chain does not start where it should',
-    /entry 1 does not follow/,
-    { further: [[metaKey, encodeMeta({ meta: someMeta, firstIndex, chainBefore: '1'.repeat(32) })]] },
+    /entry 11 does not follow/,
+    {
+      entries: [someEntry({ index: 11, term: 2 })],
+      meta: { start: someTip },
+      further: [
+        [entryKey(asIndex(11)), encodeEntry({ entry: someEntry({ index: 11, term: 2 }), chainBefore: chainStart })],
+      ],
+    },
   ],
   [
     'the last entry is another than the hard state names',

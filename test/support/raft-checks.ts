@@ -3,11 +3,12 @@
 // alone. All comparisons are against the history of the whole run, not against what happens to be true now.
 import { assert } from '../../src/assert.ts'
 import { asIndex } from '../../src/ids.ts'
-import type { ClusterTime, Index, NodeId, Term } from '../../src/ids.ts'
+import type { ClusterTime, Incarnation, Index, NodeId, Term } from '../../src/ids.ts'
 import type { Apply, Persist, ReadReady } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { lastTerm } from '../../src/raft/log.ts'
+import { inForce } from '../../src/raft/members.ts'
 import { majority } from '../../src/raft/quorum.ts'
 import type { RaftState } from '../../src/raft/state.ts'
 import type { Disk } from './raft-disk.ts'
@@ -18,13 +19,15 @@ export interface History {
   readonly names: PrefixNames
   /** Who led each term. */
   readonly leaderOf: Map<Term, NodeId>
-  /** Whom each member voted for in each term, as it *said*. */
+  /** Whom each disk of a member voted for in each term, as it *said*. */
   readonly votes: Map<string, NodeId>
   /** The prefix that ends with the entry of that term and index. */
   readonly prefixOf: Map<string, number>
   /** Prefix committed at each index, from 1, and the term of the leader that committed it. */
   readonly committed: number[]
   readonly committedIn: Term[]
+  /** The entries of that prefix, as a log that nobody trims. */
+  readonly committedLog: LogImage
   /** Real time when the entry at the end of a prefix was made. */
   readonly madeAt: Map<number, number>
   /** How many entries were committed anywhere when a read was asked for. */
@@ -53,13 +56,15 @@ interface Reckoning {
 }
 
 export function createHistory(names: PrefixNames, startTime: ClusterTime | 0): History {
+  const committed: number[] = []
   return {
     names,
     leaderOf: new Map(),
     votes: new Map(),
     prefixOf: new Map(),
-    committed: [],
+    committed,
     committedIn: [],
+    committedLog: { entries: [], prefixes: committed, start: asIndex(0) },
     madeAt: new Map(),
     readsAt: new Map(),
     startTime,
@@ -120,8 +125,9 @@ function beginReckoning(state: RaftState, time: number): Reckoning {
 }
 
 /** After every step. */
-export function checkMember(history: History, member: Observed, disks: readonly Disk[], commitBefore: Index): void {
+export function checkMember(history: History, member: Observed, all: readonly Observed[], commitBefore: Index): void {
   const { state, log } = member
+  assert(log.start === state.log.start.index, 'every trim is written')
   assert(log.entries.length === state.log.lastIndex, 'every change of the log is written')
   assert(imageTermAt(log, state.log.lastIndex) === lastTerm(state.log), 'the terms kept in memory are those of the log')
   assert((log.entries.at(-1)?.time ?? 0) === state.log.lastTime, 'the time kept in memory is that of the log')
@@ -130,7 +136,7 @@ export function checkMember(history: History, member: Observed, disks: readonly 
   assert(durable === prefixAt(member.disk.log, state.durability.durableIndex), `${member.id} believes too much durable`)
   if (state.role.kind === 'leader') checkLeader(history, member)
   else member.reckoned = null
-  if (state.commitIndex > commitBefore) checkCommit(history, member, disks)
+  if (state.commitIndex > commitBefore) checkCommit(history, member, all)
 }
 
 function checkLeader(history: History, member: Observed): void {
@@ -148,7 +154,7 @@ function checkLeader(history: History, member: Observed): void {
   assert(same, `leader completeness: ${member.id} leads term ${state.currentTerm} without committed entry ${committed}`)
 }
 
-function checkCommit(history: History, member: Observed, disks: readonly Disk[]): void {
+function checkCommit(history: History, member: Observed, all: readonly Observed[]): void {
   const { state, log } = member
   const known = asIndex(Math.min(state.commitIndex, history.committed.length))
   const same = known === 0 || prefixAt(log, known) === history.committed[known - 1]
@@ -161,11 +167,14 @@ function checkCommit(history: History, member: Observed, disks: readonly Disk[])
   if (state.commitIndex <= history.committed.length) return
   assert(state.role.kind === 'leader', `${member.id} commits ${state.commitIndex} before any leader does`)
   const prefix = prefixAt(log, state.commitIndex)
-  const durableOn = disks.filter((disk) => prefixAt(disk.log, state.commitIndex) === prefix).length
-  assert(
-    durableOn >= majority(disks.length),
-    `committed on quorum: ${state.commitIndex} is durable on ${durableOn} only`,
-  )
+  // H28: on disks that are in force, and know it. One may have been lost since it said so.
+  const durableOn = all.filter(({ id, disk }) => {
+    const counted = inForce(state, id)
+    if (disk.incarnation === counted) return disk.counted && prefixAt(disk.log, state.commitIndex) === prefix
+    return disk.lost.some(({ incarnation, everDurable }) => incarnation === counted && everDurable.has(prefix ?? 0))
+  }).length
+  assert(durableOn >= majority(all.length), `committed on quorum: ${state.commitIndex} is durable on ${durableOn} only`)
+  history.committedLog.entries.push(...log.entries.slice(history.committed.length, state.commitIndex))
   for (const name of log.prefixes.slice(history.committed.length, state.commitIndex)) {
     history.committed.push(name)
     history.committedIn.push(state.currentTerm)
@@ -176,15 +185,19 @@ function checkCommit(history: History, member: Observed, disks: readonly Disk[])
 export function checkMatch(leader: Observed, peer: NodeId, disk: Disk): void {
   const { currentTerm, role } = leader.state
   if (role.kind !== 'leader' || disk.hardState.currentTerm > currentTerm) return
-  const match = role.progress.get(peer)?.matchIndex ?? asIndex(0)
+  const progress = role.progress.get(peer)
+  // What it says of a disk that was wiped is corrected when that is met again; what counts is of the one in force.
+  const isSame = disk.incarnation === inForce(leader.state, peer)
+  const match = (disk.lost.length === 0 ? progress?.matchIndex : isSame ? progress?.countedIndex : null) ?? asIndex(0)
   assert(prefixAt(disk.log, match) === prefixAt(leader.log, match), `${leader.id} believes that ${peer} has ${match}`)
 }
 
-/** After a write that dropped entries: what was ever committed is durable on a majority for ever (RAFT 2.6). */
+/** After a write that dropped entries: what was ever committed is durable on a majority of the disks that count (RAFT 2.6). */
 export function checkStillDurable(history: History, disks: readonly Disk[]): void {
   const committed = asIndex(history.committed.length)
   const prefix = history.committed.at(-1) ?? emptyPrefix
-  const durableOn = disks.filter((disk) => prefixAt(disk.log, committed) === prefix).length
+  // A wiped disk had it perhaps; before it counts again, it has it.
+  const durableOn = disks.filter(({ counted, log }) => !counted || prefixAt(log, committed) === prefix).length
   assert(durableOn >= majority(disks.length), `committed entry ${committed} is durable on ${durableOn} disks only`)
 }
 
@@ -222,9 +235,13 @@ export function promisedPrefix(log: LogImage, message: Message): number | null {
 export function checkSent(
   history: History,
   disk: Disk,
-  sent: { from: NodeId; to: NodeId; message: Message; promised: number | null },
+  sent: { from: NodeId; to: NodeId; as: Incarnation | null; message: Message; promised: number | null },
 ): void {
-  const { from, message, promised } = sent
+  const { from, as, message, promised } = sent
+  assert(
+    as === null || (disk.counted && as === disk.incarnation),
+    `${from} speaks as ${as}, but is ${disk.incarnation}`,
+  )
   const { currentTerm, votedFor } = disk.hardState
   // A pre-vote speaks of the term after its sender's own; a grant of one of any later term, so it says nothing here.
   const isGrant = message.kind === 'preVoteResponse' && message.granted
@@ -240,9 +257,10 @@ export function checkSent(
   const voted =
     message.kind === 'requestVote' ? from : message.kind === 'requestVoteResponse' && message.granted ? sent.to : null
   if (voted === null) return
+  assert(as !== null, `${from} does not count and votes for ${voted}`)
   const isStored = currentTerm > message.term || votedFor === voted
   assert(isStored, `${from} votes for ${voted} in term ${message.term} before its disk knows`)
-  const place = `${from} in ${message.term}`
+  const place = `${as} in ${message.term}`
   const before = history.votes.get(place)
   assert(before === undefined || before === voted, `${place} votes for ${before} and for ${voted}`)
   history.votes.set(place, voted)

@@ -1,7 +1,7 @@
 // One Raft core for unit tests, n1 of a cluster whose other members are the test itself: a state is reached by inputs
 // that can really happen, then one input is given and its effects are looked at, as short lines. `checkState` runs
 // after each.
-import { asClusterTime, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
+import { asClusterTime, asIncarnation, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
 import type { Io, NodeId } from '../../src/ids.ts'
 import type { Effect } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
@@ -20,6 +20,7 @@ import type {
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import type { RaftOptions, RaftState } from '../../src/raft/state.ts'
 import { step } from '../../src/raft/step.ts'
+import { firstDiskOf } from './raft-founding.ts'
 import { printEffect, printMessage } from './raft-print.ts'
 import { createImage, storedLogOf } from './raft-log-image.ts'
 import type { Happening } from './raft-world.ts'
@@ -35,8 +36,15 @@ export interface Start {
   readonly members?: number
   readonly term?: number
   readonly votedFor?: string
-  /** Terms of the entries on its disk. */
+  /** Terms of the entries on its disk; with `start` those behind it. */
   readonly log?: readonly number[]
+  /** Index and term of what its log and its checkpoint start at. */
+  readonly start?: readonly [index: number, term: number]
+  readonly counted?: boolean
+  readonly canServe?: boolean
+  /** Which disk it has, and which of others are in force at the start, when not those of the founding. */
+  readonly disk?: string
+  readonly inForce?: Readonly<Record<string, string>>
   readonly options?: Partial<RaftOptions>
   readonly random?: () => number
 }
@@ -47,12 +55,20 @@ export function startCore({
   term = 0,
   votedFor,
   log = [],
+  start = [0, 0],
+  counted = true,
+  canServe = true,
+  disk = 'n1.1',
+  inForce = {},
   options = {},
   random = () => 0,
 }: Start = {}): Core {
   const hardState = { currentTerm: asTerm(term), votedFor: votedFor === undefined ? null : asNodeId(votedFor) }
   const ids = Array.from({ length: members }, (_, position) => asNodeId(`n${position + 1}`))
-  const stored = { ...storedLogOf(createImage(new Map(), entriesFrom(1, log))), hardState }
+  const trimmed = Array.from({ length: start[0] }, () => start[1])
+  const image = createImage(new Map(), entriesFrom(1, [...trimmed, ...log]))
+  image.start = asIndex(start[0])
+  const stored = { ...storedLogOf(image), hardState }
   const setup = {
     self: asNodeId('n1'),
     members: ids,
@@ -60,6 +76,11 @@ export function startCore({
     random,
     now: 0,
     stored,
+    applied: image.start,
+    incarnation: asIncarnation(disk),
+    incarnations: new Map(ids.map((id) => [id, asIncarnation(inForce[id] ?? firstDiskOf(id))])),
+    counted,
+    canServe,
   }
   return { state: createRaft(setup), now: 0, lastIo: null }
 }
@@ -76,18 +97,36 @@ export function entriesFrom(index: number, terms: readonly number[], payload = '
 export function give(core: Core, happening: Happening): readonly Effect[] {
   const effects = step(core.state, { ...happening, now: core.now } as Input)
   checkState(core.state)
-  for (const effect of effects) if (effect.kind === 'persist') core.lastIo = effect.io
+  for (const effect of effects) if ('io' in effect) core.lastIo = effect.io
   return effects
 }
 
-export function receive(core: Core, from: string, message: Message): readonly Effect[] {
-  return give(core, { kind: 'message', from: asNodeId(from), message })
+/** From `from` as it was founded, or as another of its disks, or as none. */
+export function receive(
+  core: Core,
+  from: string,
+  message: Message,
+  as: string | null = `${from}.1`,
+): readonly Effect[] {
+  return give(core, { kind: 'message', from: asNodeId(from), as: as === null ? null : asIncarnation(as), message })
 }
 
 /** `ms` later the turn ends. */
 export function tickAfter(core: Core, ms: number): readonly Effect[] {
   core.now += ms
   return give(core, { kind: 'tick' })
+}
+
+/** A snapshot has come that ends with that entry, and says whose disks count there. */
+export function receiveSnapshot(
+  core: Core,
+  [index, term]: readonly [index: number, term: number],
+  given: { senderTerm?: number; inForce?: Readonly<Record<string, string>> } = {},
+): readonly Effect[] {
+  const { inForce = {}, senderTerm = core.state.currentTerm } = given
+  const incarnations = new Map(core.state.members.map((id) => [id, asIncarnation(inForce[id] ?? firstDiskOf(id))]))
+  const snapshot = { index: asIndex(index), term: asTerm(term), time: asClusterTime(0), incarnations }
+  return give(core, { kind: 'snapshotReceived', snapshot, senderTerm: asTerm(senderTerm) })
 }
 
 /** Every write asked for so far is durable. */
@@ -97,7 +136,7 @@ export function persistAll(core: Core): readonly Effect[] {
 }
 
 export function propose(core: Core, payload: string, exempt = false): readonly Effect[] {
-  return give(core, { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), exempt })
+  return give(core, { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), note: null, exempt })
 }
 
 // ---- reaching a role, by the road that leads there

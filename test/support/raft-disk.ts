@@ -1,24 +1,35 @@
 // One member's disk in the world of the Raft core: a queue of writes that complete in order, and what survives a crash.
 // Like the shell's, a write takes everything that has queued up meanwhile and becomes durable as a whole.
 import { assert } from '../../src/assert.ts'
-import type { Io, NodeId, Term } from '../../src/ids.ts'
-import type { Persist } from '../../src/raft/effect.ts'
+import { asIncarnation, asIndex, asTerm } from '../../src/ids.ts'
+import type { Incarnation, Index, Io, NodeId, Term } from '../../src/ids.ts'
+import type { InstallSnapshot, Persist } from '../../src/raft/effect.ts'
 import type { Entry, HardState } from '../../src/raft/entry.ts'
-import { createImage, writeImage } from './raft-log-image.ts'
+import { createImage, installedImage, writeImage } from './raft-log-image.ts'
 import type { LogImage, PrefixNames } from './raft-log-image.ts'
 
 export interface Disk {
+  incarnation: Incarnation
+  /** What the disks had that its member lost, oldest first: names of the prefixes that were durable on each. */
+  readonly lost: { readonly incarnation: Incarnation; readonly everDurable: ReadonlySet<number> }[]
+  /** It knows that it counts. */
+  counted: boolean
+  /** Index of the checkpoint; 0 without one, null when it was lost. */
+  checkpoint: Index | null
   hardState: HardState
-  readonly log: LogImage
+  log: LogImage
   /** Names of all prefixes that were durable at some moment. */
   readonly everDurable: Set<number>
   /** Asked for and not durable, oldest first. */
-  readonly queue: Persist[]
+  readonly queue: Write[]
   /** How many of the queue are in the write under way, and when it completes; null when there is none. */
   writing: { readonly count: number; readonly dueAt: number } | null
   /** How long a write takes; null: it hangs until a test completes it. */
   latencyMs: number | null
 }
+
+/** The entries of an install come from what is committed. */
+export type Write = Persist | { readonly install: InstallSnapshot; readonly committed: LogImage }
 
 export interface StoredAtFirst {
   readonly term: Term
@@ -26,9 +37,18 @@ export interface StoredAtFirst {
   readonly entries: readonly Entry[]
 }
 
-export function createDisk(names: PrefixNames, stored: StoredAtFirst, latencyMs: number | null): Disk {
+export function createDisk(
+  names: PrefixNames,
+  incarnation: Incarnation,
+  stored: StoredAtFirst,
+  latencyMs: number | null,
+): Disk {
   const log = createImage(names, stored.entries)
   return {
+    incarnation,
+    lost: [],
+    counted: true,
+    checkpoint: asIndex(0),
     hardState: { currentTerm: stored.term, votedFor: stored.votedFor },
     log,
     everDurable: new Set(log.prefixes),
@@ -50,10 +70,30 @@ export function completeWrites(disk: Disk, names: PrefixNames, count: number): I
   disk.writing = null
   let io: Io | null = null
   for (const write of disk.queue.splice(0, count)) {
-    if (write.hardState !== null) disk.hardState = write.hardState
-    writeImage(disk.log, names, write)
-    for (const entry of write.entries) disk.everDurable.add(disk.log.prefixes[entry.index - 1] ?? 0)
-    io = write.io
+    if ('install' in write) {
+      const { install, committed } = write
+      const { index } = install.snapshot
+      disk.log = installedImage(disk.log, committed, { index, keepsTail: install.keepsTail })
+      disk.checkpoint = index
+      for (const prefix of disk.log.prefixes) disk.everDurable.add(prefix)
+      io = install.io
+    } else {
+      if (write.hardState !== null) disk.hardState = write.hardState
+      writeImage(disk.log, names, write)
+      for (const entry of write.entries) disk.everDurable.add(disk.log.prefixes[entry.index - 1] ?? 0)
+      io = write.io
+    }
   }
   return io
+}
+
+/** Everything on it is gone, and it is another one: it does not know yet whether it counts. */
+export function wipeDisk(disk: Disk, node: NodeId): void {
+  disk.lost.push({ incarnation: disk.incarnation, everDurable: new Set(disk.everDurable) })
+  disk.incarnation = asIncarnation(`${node}.${disk.lost.length + 1}`)
+  disk.counted = false
+  disk.checkpoint = asIndex(0)
+  disk.hardState = { currentTerm: asTerm(0), votedFor: null }
+  disk.log = createImage(new Map(), [])
+  disk.everDurable.clear()
 }

@@ -3,6 +3,7 @@ import { unreachable } from '../../src/assert.ts'
 import type { Effect } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Message } from '../../src/raft/message.ts'
+import { isCounted } from '../../src/raft/members.ts'
 import type { Role } from '../../src/raft/state.ts'
 import { payloadText } from './raft-log-image.ts'
 import type { Member } from './raft-world.ts'
@@ -14,8 +15,16 @@ export function printEntries(entries: readonly Entry[]): string {
   if (first === undefined || last === undefined) return 'nothing'
   if (entries.length > 6) return `${first.index}/${first.term}..${last.index}/${last.term}`
   return entries
-    .map((entry) => `${entry.index}/${entry.term}${entry.payload.length > 0 ? ':' : ''}${payloadText(entry)}`)
+    .map(
+      (entry) =>
+        `${entry.index}/${entry.term}${entry.payload.length > 0 ? ':' : ''}${payloadText(entry)}${printNote(entry)}`,
+    )
     .join(' ')
+}
+
+function printNote({ note }: Entry): string {
+  if (note === undefined) return ''
+  return note.kind === 'checkpoint' ? ':checkpoint' : `:${note.member} is ${note.incarnation}`
 }
 
 export function printMessage(message: Message): string {
@@ -59,7 +68,8 @@ export function printEffect(effect: Effect): { text: string; trace: 'disk' | 'ap
           : ` term ${effect.hardState.currentTerm} vote ${effect.hardState.votedFor ?? 'none'}`
       const dropped = effect.truncateFrom === null ? '' : ` drop from ${effect.truncateFrom}`
       const entries = effect.entries.length === 0 ? '' : ` entries ${printEntries(effect.entries)}`
-      return { text: `asks for write ${effect.io}:${hardState}${dropped}${entries}`, trace: 'disk' }
+      const trimmed = effect.trimTo === null ? '' : ` trim to ${effect.trimTo}`
+      return { text: `asks for write ${effect.io}:${hardState}${dropped}${entries}${trimmed}`, trace: 'disk' }
     }
     case 'loadEntries':
       return { text: `asks for entries ${effect.from}..${effect.to}`, trace: 'disk' }
@@ -75,6 +85,19 @@ export function printEffect(effect: Effect): { text: string; trace: 'disk' | 'ap
       return { text: `gives no leadership away: ${effect.reason}`, trace: null }
     case 'roleChanged':
       return { text: printRole(effect.role, effect.term, effect.leader), trace: null }
+    case 'sendSnapshot':
+      return { text: `sends ${effect.to} a snapshot`, trace: null }
+    case 'installSnapshot': {
+      const { io, snapshot, keepsTail } = effect
+      const tail = keepsTail ? ' and keeps what is behind it' : ''
+      return { text: `installs a snapshot of ${snapshot.index}/${snapshot.term}${tail}, write ${io}`, trace: null }
+    }
+    case 'ignoreSnapshot':
+      return { text: `ignores a snapshot of ${effect.snapshot.index}/${effect.snapshot.term}`, trace: null }
+    case 'storeCounted':
+      return { text: `stores that ${effect.incarnation} counts`, trace: null }
+    case 'refuseReplacement':
+      return { text: `does not replace ${effect.member}: ${effect.reason}`, trace: null }
     case 'send':
       return null
     default:
@@ -115,9 +138,11 @@ export function printMember({ id, isUp, isStalled, state, disk, log }: Member): 
   const { currentTerm, votedFor } = disk.hardState
   if (!isUp) return `${id} is down: term ${currentTerm} vote ${votedFor ?? 'none'} log ${printLog(disk.log.entries)}`
   const { role } = state
+  const counts = isCounted(state) ? '' : ', does not count'
+  const after = log.start === 0 ? '' : `after ${log.start}: `
   const roleText = printRole(role.kind, state.currentTerm, role.kind === 'follower' ? role.leader : null)
   const writes = disk.queue.length === 0 ? '' : `, ${disk.queue.length} writes under way`
   const { commitIndex, durability } = state
   const indexes = `commit ${commitIndex} durable ${durability.durableIndex}${writes}`
-  return `${id} ${roleText}, vote ${state.votedFor ?? 'none'}, log ${printLog(log.entries)}, ${indexes}${isStalled ? ', stalled' : ''}`
+  return `${id} ${roleText}, vote ${state.votedFor ?? 'none'}, log ${after}${printLog(log.entries.slice(log.start))}, ${indexes}${counts}${isStalled ? ', stalled' : ''}`
 }

@@ -3,6 +3,7 @@
 // jumps from one happening to the next.
 import { nextArrivalAt, nextArrived } from './raft-network.ts'
 import { wakeAt } from '../../src/raft/step.ts'
+import { completeSending } from './raft-snapshots.ts'
 import { completeLoad, completeWrite, deliver, give } from './raft-world.ts'
 import type { Member, World } from './raft-world.ts'
 
@@ -45,6 +46,13 @@ function turn(world: World): void {
       busy.add(member)
     }
   }
+  for (const member of world.members) {
+    for (const sending of member.sendings.filter(({ isThere, dueAt }) => !isThere && dueAt <= world.now)) {
+      completeSending(world, member, sending)
+      busy.add(member)
+      for (const other of world.members) if (other.id === sending.to) busy.add(other)
+    }
+  }
   if (world.timer !== null && world.timer.dueAt <= world.now) {
     world.timer.dueAt += world.timer.everyMs
     world.timer.act()
@@ -59,6 +67,7 @@ function nextAt(world: World): number {
   let at = Math.min(nextArrivalAt(world.network), world.timer?.dueAt ?? Infinity)
   for (const member of world.members) {
     at = Math.min(at, member.disk.writing?.dueAt ?? Infinity, member.loads[0]?.dueAt ?? Infinity)
+    for (const { isThere, dueAt } of member.sendings) if (!isThere) at = Math.min(at, dueAt)
     if (runs(member)) at = Math.min(at, tickAt(member))
   }
   return at

@@ -4,11 +4,14 @@
 import fc from 'fast-check'
 import { assert, unreachable } from '../../src/assert.ts'
 import { asNodeId, asTerm } from '../../src/ids.ts'
+import { isCounted } from '../../src/raft/members.ts'
 import { wakeAt } from '../../src/raft/step.ts'
 import { startWriting } from './raft-disk.ts'
 import { cutLink, take } from './raft-network.ts'
 import type { Flight } from './raft-network.ts'
 import { run } from './raft-run.ts'
+import { beginSending } from './raft-sendings.ts'
+import { completeSending, makeCheckpoint, trim } from './raft-snapshots.ts'
 import {
   completeLoad,
   completeWrite,
@@ -19,6 +22,7 @@ import {
   newestLeader,
   restart,
   resume,
+  wipe,
 } from './raft-world.ts'
 import type { Member, World, WorldEvent } from './raft-world.ts'
 
@@ -65,6 +69,12 @@ const weights = [
   [2, 'cutOneWay'],
   [4, 'heal'],
   [3, 'healAll'],
+  [8, 'checkpoint'],
+  [3, 'snapshot'],
+  [2, 'donate'],
+  [1, 'loseState'],
+  [3, 'wipe'],
+  [4, 'replace'],
 ] as const
 
 const action: fc.Arbitrary<Action> = fc.record({
@@ -116,7 +126,7 @@ function play(world: World, { kind, pick, other, amount }: Action, position: num
   const peer = choose(world.members, other)
   assert(member !== undefined && peer !== undefined, 'a world has members')
   const bytes = new Uint8Array(amount).fill(97 + (position % 26))
-  const proposal = { kind: 'propose', exempt: pick % 4 === 0 } as const
+  const proposal = { kind: 'propose', note: null, exempt: pick % 4 === 0 } as const
   switch (kind) {
     case 'live':
       // Mostly a few messages long, sometimes an election or two.
@@ -211,9 +221,46 @@ function play(world: World, { kind, pick, other, amount }: Action, position: num
       return
     case 'healAll':
       return world.network.cut.clear()
+    case 'checkpoint':
+      if (makeCheckpoint(world, member)) trim(world, member, amount % 4)
+      return
+    case 'snapshot': {
+      const sending = choose(
+        member.sendings.filter(({ isThere }) => !isThere),
+        other,
+      )
+      return sending === undefined ? undefined : completeSending(world, member, sending)
+    }
+    case 'donate':
+      return member === peer ? undefined : beginSending(world, member, peer.id, amount)
+    case 'loseState':
+      if (!member.isUp && mayLose(world, member)) member.disk.checkpoint = null
+      return
+    case 'wipe':
+      return wipeIfAllowed(world, member)
+    case 'replace':
+      return replaceWiped(world, newestLeader(world) ?? peer, member)
     default:
       return unreachable(kind)
   }
+}
+
+/** As many as a cluster can lose for ever at a time, and no more until they are back. Who cannot lead is lost as well. */
+function mayLose(world: World, member: Member): boolean {
+  const lost = world.members.filter((each) => each === member || !isWhole(each) || each.disk.checkpoint === null)
+  return lost.length <= (world.members.length - 1) / 2
+}
+
+function wipeIfAllowed(world: World, member: Member): void {
+  if (!mayLose(world, member)) return
+  if (member.isUp) crash(world, member)
+  wipe(world, member, { dropOldFrames: true })
+  revive(world, member)
+}
+
+/** An operator has read on the console which disk it has now. */
+function replaceWiped(world: World, leader: Member, { id, disk }: Member): void {
+  if (disk.lost.length > 0) give(world, leader, { kind: 'replaceMember', member: id, incarnation: disk.incarnation })
 }
 
 /** Only this member's election timeout passes. */
@@ -267,9 +314,13 @@ function heal(world: World): void {
   }
   const before = world.history.committed.length
   // As clients would, again and again: a leader that is about to be deposed takes proposals with it.
-  world.timer = { everyMs: 100, dueAt: world.now, act: () => proposeToLeader(world) }
-  const isServed = run(world, world.now + healMs, () => appliedEverywhere(world) > before)
-  assert(isServed, `no proposal is applied everywhere ${healMs} ms after all faults ended`)
+  world.timer = { everyMs: 100, dueAt: world.now, act: () => careFor(world) }
+  const isServed = run(
+    world,
+    world.now + healMs,
+    () => appliedEverywhere(world) > before && world.members.every(isWhole),
+  )
+  assert(isServed, `no proposal is applied everywhere, or not everybody counts, ${healMs} ms after all faults ended`)
   world.timer = null
   run(world, world.now + 1000)
   const leader = newestLeader(world)
@@ -281,9 +332,21 @@ function heal(world: World): void {
   for (const { state } of world.members) assert(state.durability.underWay.length === 0, 'no write is under way')
 }
 
-function proposeToLeader(world: World): void {
+/** What operators and shells do all the time. */
+function careFor(world: World): void {
   const leader = newestLeader(world)
-  if (leader !== null) give(world, leader, { kind: 'propose', payload: new Uint8Array(3).fill(122), exempt: true })
+  if (leader === null) return
+  if (makeCheckpoint(world, leader)) trim(world, leader, 5)
+  for (const member of world.members) {
+    if (!member.disk.counted) replaceWiped(world, leader, member)
+    if (!member.state.canServe && leader.sendings.length === 0) beginSending(world, leader, member.id, 5)
+  }
+  give(world, leader, { kind: 'propose', payload: new Uint8Array(3).fill(122), note: null, exempt: true })
+}
+
+/** It counts, and could lead. */
+function isWhole({ state, disk }: Member): boolean {
+  return disk.counted && isCounted(state) && state.canServe
 }
 
 function appliedEverywhere(world: World): number {

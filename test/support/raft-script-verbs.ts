@@ -14,53 +14,27 @@
 //   hold n1->n2; free n1-n2       links that only the script moves; `n1` is all its links, `all` is all
 //   deliver n1->n2 [count] [kind]; drop ...; repeat ...; newest n1->n2; queue
 //   cut n1-n2; heal all
-//   write n1 [count]              completes writes of a disk that hangs
-//   crash n1 [writes that were done]; restart n1 [frames]: with `frames` those of its earlier run still arrive
-//   forget n1 2                   its disk loses the last two entries, which disks must not do; only while it is down
-//   stall n1; resume n1; gone n2 n1; connected n2 n1 [restarted]
+//   and those of `raft-script-disks.ts`
 //   propose n1 x y x*20; read n1 7; transfer n1 [n2]; tick n1; wait 100
 //   status [n1 ..]; times [n1 ..]; count [kind]
 import { assert } from '../../src/assert.ts'
 import { asClusterTime, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
-import type { NodeId } from '../../src/ids.ts'
 import type { Entry } from '../../src/raft/entry.ts'
-import type { RaftOptions } from '../../src/raft/state.ts'
 import { wakeAt } from '../../src/raft/step.ts'
 import { startWriting } from './raft-disk.ts'
-import { writeImage } from './raft-log-image.ts'
 import { cutLink, linkName, take } from './raft-network.ts'
 import type { Flight, Link } from './raft-network.ts'
 import { printMember, printMessage } from './raft-print.ts'
 import { run } from './raft-run.ts'
-import {
-  completeWrite,
-  crash,
-  createWorld,
-  deliver,
-  give,
-  memberOf,
-  newestLeader,
-  restart,
-  resume,
-} from './raft-world.ts'
-import type { Member, World, WorldEvent } from './raft-world.ts'
-
-export interface Scene {
-  setup: { id: NodeId; patience: number; term: number; votedFor: NodeId | null; entries: Entry[] }[]
-  options: Partial<Record<Exclude<keyof RaftOptions, 'commitNews'>, number>>
-  world: World | null
-  readonly traces: Set<string>
-  /** Messages sent since `count` was last asked, by kind. */
-  readonly counts: Map<string, number>
-  /** What the command under way has shown. */
-  readonly lines: string[]
-  startedAt: number
-  readonly watch: (event: WorldEvent) => void
-}
-
-type Verb = (scene: Scene, words: readonly string[]) => void
+import { membersOf, one, setupOf, worldOf } from './raft-scene.ts'
+import type { Verb } from './raft-scene.ts'
+import { diskVerbs } from './raft-script-disks.ts'
+import { deliver, give, newestLeader } from './raft-world.ts'
+import type { Member, World } from './raft-world.ts'
 
 export const verbs: Readonly<Record<string, Verb>> = {
+  ...diskVerbs,
+
   // ---- how it begins
   cluster(scene, [count]) {
     scene.setup = Array.from({ length: Number(count) }, (_, position) => {
@@ -164,47 +138,6 @@ export const verbs: Readonly<Record<string, Verb>> = {
     for (const { from, to, message } of waiting) scene.lines.push(`${from} -> ${to} ${printMessage(message)}`)
   },
 
-  // ---- processes and disks
-  write(scene, [name, count]) {
-    const world = worldOf(scene)
-    for (const member of membersOf(world, name)) {
-      completeWrite(world, member, count === undefined ? member.disk.queue.length : Number(count))
-      give(world, member, { kind: 'tick' })
-    }
-  },
-  crash(scene, [name, durable]) {
-    for (const member of membersOf(worldOf(scene), name)) crash(worldOf(scene), member, Number(durable ?? 0))
-  },
-  restart(scene, [name, frames]) {
-    for (const member of membersOf(worldOf(scene), name)) {
-      restart(worldOf(scene), member, { dropOldFrames: frames !== 'frames' })
-    }
-  },
-  forget(scene, [name, count]) {
-    const { isUp, disk } = one(worldOf(scene), name)
-    assert(!isUp, 'a running process would notice')
-    const truncateFrom = asIndex(disk.log.entries.length + 1 - Number(count))
-    writeImage(disk.log, worldOf(scene).history.names, { truncateFrom, entries: [] })
-  },
-  stall(scene, [name]) {
-    for (const member of membersOf(worldOf(scene), name)) member.isStalled = true
-  },
-  resume(scene, [name]) {
-    for (const member of membersOf(worldOf(scene), name)) resume(worldOf(scene), member)
-  },
-  gone(scene, [name, peer]) {
-    const world = worldOf(scene)
-    give(world, one(world, name), { kind: 'peerGone', peer: one(world, peer).id })
-  },
-  connected(scene, [name, peer, restarted]) {
-    const world = worldOf(scene)
-    give(world, one(world, name), {
-      kind: 'peerConnected',
-      peer: one(world, peer).id,
-      restarted: restarted === 'restarted',
-    })
-  },
-
   // ---- what clients and operators ask for
   propose(scene, [name, ...payloads]) {
     const world = worldOf(scene)
@@ -251,34 +184,6 @@ function lapse(world: World, member: Member): void {
   give(world, member, { kind: 'tick' })
 }
 
-function worldOf(scene: Scene): World {
-  scene.world ??= createWorld({
-    members: scene.setup.map(({ id, patience, term, votedFor, entries }) => {
-      return { id, random: () => patience, stored: { term: asTerm(term), votedFor, entries } }
-    }),
-    options: scene.options as Partial<RaftOptions>,
-    networkMs: 1,
-    diskMs: 1,
-    watch: scene.watch,
-  })
-  return scene.world
-}
-
-function setupOf(scene: Scene, name: string | undefined): Scene['setup'][number] {
-  assert(scene.world === null, 'the world has begun')
-  const member = scene.setup.find(({ id }) => id === name)
-  assert(member !== undefined, `${name} is a member`)
-  return member
-}
-
-function one(world: World, name: string | undefined): Member {
-  return memberOf(world, asNodeId(name ?? ''))
-}
-
-function membersOf(world: World, name: string | undefined): readonly Member[] {
-  return name === 'all' ? world.members : [one(world, name)]
-}
-
 function termsOf(word: string): number[] {
   const [, first, last = first, stride = '1', count = '1'] =
     /^(\d+)(?:\.\.(\d+))?(?:\/(\d+))?(?:x(\d+))?$/.exec(word) ?? []
@@ -297,8 +202,8 @@ function entriesOfTerms(terms: readonly number[]): Entry[] {
   })
 }
 
-function proposal(payload: string): { kind: 'propose'; payload: Uint8Array; exempt: boolean } {
-  return { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), exempt: false }
+function proposal(payload: string): { kind: 'propose'; payload: Uint8Array; note: null; exempt: boolean } {
+  return { kind: 'propose', payload: new Uint8Array(Buffer.from(payload, 'latin1')), note: null, exempt: false }
 }
 
 function proposeToLeader(world: World): void {

@@ -1,9 +1,10 @@
 // Golden scripts: scenarios in plain text. A line `> verb words` is a command (several are joined by `;`), the lines
 // below it are what the world showed, everything else is for the reader. Running a script gives its text back with the
 // shown lines as they are now; a test compares, UPDATE=1 writes. The verbs are in `raft-script-verbs.ts`.
+import { firstDiskOf } from './raft-founding.ts'
 import { printEffect, printMessage } from './raft-print.ts'
 import { verbs } from './raft-script-verbs.ts'
-import type { Scene } from './raft-script-verbs.ts'
+import type { Scene } from './raft-scene.ts'
 import type { WorldEvent } from './raft-world.ts'
 
 export function runScript(text: string): string {
@@ -61,9 +62,9 @@ function show(scene: Scene, event: WorldEvent): void {
   } else if (event.kind === 'sent') {
     scene.counts.set(event.message.kind, (scene.counts.get(event.message.kind) ?? 0) + 1)
     if (!scene.traces.has('messages')) return
-    scene.lines.push(
-      `${time}${event.from} -> ${event.to} ${printMessage(event.message)}${event.isLost ? ' (lost)' : ''}`,
-    )
+    const speaker =
+      event.as === firstDiskOf(event.from) ? event.from : `${event.from} (${event.as ?? 'does not count'})`
+    scene.lines.push(`${time}${speaker} -> ${event.to} ${printMessage(event.message)}${event.isLost ? ' (lost)' : ''}`)
   } else if (event.kind === 'written' && scene.traces.has('disk')) {
     scene.lines.push(`${time}${event.member.id} has written up to ${event.io}`)
   }

@@ -1,6 +1,7 @@
 // What clients are told against what the log says: lies of every kind, and truths that look like them.
 import t from 'tap'
 import { asNodeId, asRun } from '../../../src/ids.ts'
+import { changeRequest } from '../../../src/lockfsm/changes.ts'
 import type { Outcome, Result } from '../../../src/lockfsm/outcome.ts'
 import type { Request } from '../../../src/lockfsm/state.ts'
 import { lockNamed, sameOrigin } from '../../lockfsm/table.ts'
@@ -96,7 +97,7 @@ t.test('21 a command that is queued twice is seen', async (t) => {
 
 t.test('26 a waiter who is forgotten is seen', async (t) => {
   const { table } = waiting()
-  waitOf(table).attempts = []
+  changeRequest(table.state, waitOf(table)).attempts = []
   t.throws(() => table.at(1), /^26: attempt n2\/1\/1 waits, and no request knows of it/)
 })
 
@@ -114,7 +115,7 @@ t.test('26 a withdrawal that takes another attempt of its node along is seen', a
   table.acquire({ node: 'n2', waitMs: 30_000, requestId })
   const { watch } = table
   table.watch = (entry) => {
-    waitOf(table).attempts = []
+    changeRequest(table.state, waitOf(table)).attempts = []
     watch(entry)
   }
   t.throws(() => table.withdraw(wait, requestId), /^26: attempt n2\/1\/2 waits/)

@@ -2,6 +2,7 @@
 // its outcomes. Beside it the innocent case that looks much the same.
 import t from 'tap'
 import { asClusterTime, asRequestId, asToken } from '../../../src/ids.ts'
+import { changeRequest, changeSession } from '../../../src/lockfsm/changes.ts'
 import type { Granted } from '../../../src/lockfsm/outcome.ts'
 import type { Request, Session } from '../../../src/lockfsm/state.ts'
 import { lockNamed, sessionNamed } from '../../lockfsm/table.ts'
@@ -178,7 +179,7 @@ t.test('L1 a session that lives on behind its deadline is seen', async (t) => {
   const table = new Witnessed()
   const id = table.open()
   table.at(29_999)
-  sessionOf(table, id).deadline = never
+  changeSession(table.state, sessionOf(table, id)).deadline = never
   table.state.deadlines.times[0] = never
   t.throws(() => table.at(30_000), /^L1: session s-1 lives on at 30000/)
 })
@@ -187,7 +188,7 @@ t.test('L1 a grant that holds on behind its deadline is seen', async (t) => {
   const table = new Witnessed()
   table.hold()
   table.at(29_999)
-  holderOf(table).deadline = never
+  changeRequest(table.state, holderOf(table)).deadline = never
   table.state.deadlines.times[0] = never
   t.throws(() => table.at(30_000), /^L1: token 1 holds x after its end/)
 })

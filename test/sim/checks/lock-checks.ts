@@ -5,6 +5,7 @@ import { decodePayload } from '../../../src/codec/command.ts'
 import type { Index, NodeId } from '../../../src/ids.ts'
 import { apply } from '../../../src/lockfsm/apply.ts'
 import { checkState } from '../../../src/lockfsm/invariants.ts'
+import { diskReplaced } from '../../../src/lockfsm/runs.ts'
 import { createState } from '../../../src/lockfsm/state.ts'
 import type { Limits, LockState } from '../../../src/lockfsm/state.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
@@ -38,9 +39,9 @@ export class LockChecks {
   }
 
   /** The next entry of the committed log, at the moment when the first member had applied it. */
-  committed({ index, time, payload }: Entry): void {
+  committed({ index, time, payload, note }: Entry): void {
     const { state } = this
-    const commands = decodePayload(payload)
+    const commands = note?.kind === 'memberReplaced' ? [diskReplaced(state, note.member)] : decodePayload(payload)
     const outcomes = apply(state, { time, commands })
     this.index = index
     checkState(state)
@@ -49,7 +50,7 @@ export class LockChecks {
     this.lives.applied({ state, index, time, commands, outcomes, at: this.#now() })
     this.reads.applied(state, index)
     this.promises.entryApplied()
-    this.replicas.applied(index, { time, commands }, outcomes)
+    this.replicas.applied(index, { time, commands }, { outcomes, isMark: note?.kind === 'checkpoint' })
   }
 
   /**

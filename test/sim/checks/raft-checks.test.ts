@@ -2,8 +2,8 @@
 // its disk, or by putting words into its mouth. The same cluster undoctored is the innocent case.
 import t from 'tap'
 import { assert } from '../../../src/assert.ts'
-import { asIndex, asIo, asTerm } from '../../../src/ids.ts'
-import type { NodeId } from '../../../src/ids.ts'
+import { asIncarnation, asIndex, asIo, asTerm } from '../../../src/ids.ts'
+import type { Incarnation, NodeId } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
 import type { Message } from '../../../src/raft/message.ts'
 import { append } from '../../../src/raft/log.ts'
@@ -48,10 +48,12 @@ function raftOf({ node }: Machine): RaftState {
 /** `machine` leads `term` with an empty log, as if it knew nothing. */
 function leadFromNothing(machine: Machine, term: number): void {
   const raft = raftOf(machine)
-  const { self, members, options, random, now } = raft
+  const { self, members, options, random, now, incarnation, incarnations } = raft
   const hardState = { currentTerm: asTerm(term), votedFor: self }
-  const empty = { firstIndex: asIndex(1), lastIndex: asIndex(0), lastTime: raft.log.lastTime, spans: [] }
-  Object.assign(raft, createRaft({ self, members, options, random, now, stored: { ...empty, hardState } }))
+  const start = { index: asIndex(0), term: asTerm(0), time: raft.log.lastTime }
+  const empty = { start, lastIndex: asIndex(0), lastTime: start.time, spans: [], notes: [] }
+  const identity = { incarnation, incarnations, counted: true, canServe: true, applied: asIndex(0) }
+  Object.assign(raft, createRaft({ self, members, options, random, now, ...identity, stored: { ...empty, hardState } }))
   becomeLeader(raft, [])
 }
 
@@ -59,12 +61,20 @@ function leadFromNothing(machine: Machine, term: number): void {
 function proposeAlone(machine: Machine): RaftState {
   const raft = raftOf(machine)
   const { core } = machine.node?.replica ?? {}
-  core?.step({ kind: 'propose', payload: new Uint8Array(3), exempt: true, now: raft.now })
+  core?.step({ kind: 'propose', payload: new Uint8Array(3), note: null, exempt: true, now: raft.now })
   return raft
 }
 
-function says(from: Machine, to: NodeId, checks: RaftChecks, message: Message): () => void {
-  return () => checks.sent(from, to, message)
+function nameOf({ disk }: Machine): Incarnation | null {
+  return disk.durable().meta?.incarnation ?? null
+}
+
+function says(from: Machine, to: NodeId, checks: RaftChecks, message: Message, as = nameOf(from)): () => void {
+  return () => checks.sent(from, to, { as, message })
+}
+
+function freshDisk(): MemoryDisk {
+  return new MemoryDisk({ schedule: () => {}, random: () => 0 })
 }
 
 t.test('a settled cluster is right, and its log is handed on once and in order', async (t) => {
@@ -87,7 +97,7 @@ t.test('3 another entry of the same index and term is seen', async (t) => {
   const { checks, a, b, committed } = scene()
   const entry = committed[0]
   assert(entry !== undefined, 'there is an entry')
-  const batch = { meta: null, hardState: null, truncateFrom: null }
+  const batch = { meta: null, hardState: null, truncateFrom: null, trimTo: null, installed: null, peers: null }
   checks.written(a, { ...batch, entries: [entry] })
   checks.written(b, { ...batch, entries: [{ ...entry }] })
   const other = { ...entry, payload: Uint8Array.of(1, 2, 3) }
@@ -98,7 +108,7 @@ t.test('3 an entry behind a hole, or behind another term, is seen', async (t) =>
   const { checks, a, b, committed } = scene()
   const entry = committed.at(-1)
   assert(entry !== undefined, 'there is an entry')
-  const batch = { meta: null, hardState: null, truncateFrom: null }
+  const batch = { meta: null, hardState: null, truncateFrom: null, trimTo: null, installed: null, peers: null }
   checks.written(a, { ...batch, entries: [entry] })
   raftOf(b).log.spans.unshift({ term: asTerm(0), firstIndex: asIndex(1) })
   raftOf(b).log.spans.splice(1, Infinity, { term: entry.term, firstIndex: entry.index })
@@ -120,7 +130,7 @@ t.test('5 an entry that is applied but not there is seen', async (t) => {
   const { script, a } = scene()
   const raft = raftOf(a)
   const fresh = new RaftChecks(script.world.machines, () => {})
-  a.disk = new MemoryDisk({ schedule: () => {}, random: () => 0 })
+  a.disk = freshDisk()
   raft.log.window.splice(0)
   raft.log.windowBytes = 0
   t.throws(() => fresh.turned(a), /^5: n\d applied entry 1, which it does not have/)
@@ -129,7 +139,7 @@ t.test('5 an entry that is applied but not there is seen', async (t) => {
 t.test('5 an entry that is applied before the one in front of it is seen', async (t) => {
   const { script, a } = scene()
   const fresh = new RaftChecks(script.world.machines, () => {})
-  Object.assign(raftOf(a).log, { firstIndex: asIndex(2) })
+  Object.assign(raftOf(a).log, { start: { index: asIndex(1), term: raftOf(a).currentTerm } })
   raftOf(a).log.spans.splice(0, 1, { term: raftOf(a).currentTerm, firstIndex: asIndex(2) })
   raftOf(a).log.window.splice(0)
   raftOf(a).log.windowBytes = 0
@@ -143,6 +153,28 @@ t.test('6 an entry that is committed on the disk of a minority is seen', async (
   raft.commitIndex = raft.log.lastIndex
   if (raft.role.kind === 'leader') raft.role.uncommittedBytes = 0
   t.throws(() => checks.turned(a), /^6: entry \d+ is committed on 0 disks/)
+})
+
+t.test('H28, 6 an acknowledgement counts only as that of the disk in force, and only while it counts', async (t) => {
+  const { script, checks, a, b, c } = scene()
+  for (const other of [b, c]) script.world.network.cut(other.id, a.id)
+  const raft = proposeAlone(a)
+  script.pass(100)
+  checks.turned(a)
+  const message: Message = { kind: 'appendAccepted', term: raft.currentTerm, round: 1, matchIndex: raft.log.lastIndex }
+  t.throws(says(b, a.id, checks, message, asIncarnation('another')), /^H28: n\d speaks as another/)
+  const { meta } = b.disk.durable()
+  assert(meta !== null, 'it has a name')
+  Object.assign(meta, { counted: false })
+  t.throws(says(b, a.id, checks, message), /^H28: n\d speaks as \S+, its disk is \S+, counted: false/)
+  const vote: Message = { kind: 'requestVoteResponse', term: raft.currentTerm, granted: true }
+  t.throws(says(b, a.id, checks, vote, null), /^H28: n\d votes in term \d+, but does not count/)
+  checks.sent(b, a.id, { as: null, message })
+  t.equal(b.disk.durable().lastIndex, raft.log.lastIndex, 'it has it all the same')
+  c.disk = freshDisk()
+  raft.commitIndex = raft.log.lastIndex
+  if (raft.role.kind === 'leader') raft.role.uncommittedBytes = 0
+  t.throws(() => checks.turned(a), /^6: entry \d+ is committed on 1 disks/)
 })
 
 t.test('7 another entry in the place of a committed one is seen', async (t) => {
@@ -178,12 +210,12 @@ t.test('9 a term that a member has spoken in and forgot in a restart is seen', a
   const fresh = new RaftChecks(script.world.machines, () => {})
   const { currentTerm } = raftOf(a)
   const later = asTerm(currentTerm + 1)
-  fresh.sent(a, a.id, { kind: 'requestVoteResponse', term: currentTerm, granted: false })
+  fresh.sent(a, a.id, { as: nameOf(a), message: { kind: 'requestVoteResponse', term: currentTerm, granted: false } })
   fresh.turned(a)
   const stored = a.disk.durable().hardState
   Object.assign(stored, { currentTerm: later })
   fresh.processEnded(a)
-  fresh.sent(a, a.id, { kind: 'requestVoteResponse', term: later, granted: false })
+  fresh.sent(a, a.id, { as: nameOf(a), message: { kind: 'requestVoteResponse', term: later, granted: false } })
   t.throws(() => fresh.turned(a), /^9: the term of n\d went back/)
 })
 
@@ -193,7 +225,7 @@ t.test('10 two votes in one term are seen', async (t) => {
   const voter = raftOf(b).votedFor === null ? c : b
   const other = voter === b ? c : b
   t.equal(votedFor, a.id)
-  checks.sent(voter, a.id, { kind: 'requestVoteResponse', term, granted: true })
+  checks.sent(voter, a.id, { as: nameOf(voter), message: { kind: 'requestVoteResponse', term, granted: true } })
   const again = says(voter, other.id, checks, { kind: 'requestVoteResponse', term, granted: true })
   t.throws(again, /^10: n\d votes in term \d+ for n\d and for n\d/)
 })
@@ -208,7 +240,7 @@ t.test('11 a vote that is not stored is seen', async (t) => {
 t.test('11 a word in a term that is not stored is seen, unless it is about a pre-vote', async (t) => {
   const { checks, b, c } = scene()
   const term = asTerm(raftOf(b).currentTerm + 1)
-  checks.sent(b, c.id, { kind: 'preVoteResponse', term, poll: 1, granted: true })
+  checks.sent(b, c.id, { as: nameOf(b), message: { kind: 'preVoteResponse', term, poll: 1, granted: true } })
   const word = says(b, c.id, checks, { kind: 'requestVoteResponse', term, granted: false })
   t.throws(word, /^11: n\d speaks in a term it has not stored/)
 })
@@ -216,7 +248,10 @@ t.test('11 a word in a term that is not stored is seen, unless it is about a pre
 t.test('11 an acknowledgement of what is not on the disk is seen', async (t) => {
   const { checks, a, b } = scene()
   const { currentTerm: term, log } = raftOf(b)
-  checks.sent(b, a.id, { kind: 'appendAccepted', term, round: 1, matchIndex: log.lastIndex })
+  checks.sent(b, a.id, {
+    as: nameOf(b),
+    message: { kind: 'appendAccepted', term, round: 1, matchIndex: log.lastIndex },
+  })
   const matchIndex = asIndex(log.lastIndex + 1)
   const lie = says(b, a.id, checks, { kind: 'appendAccepted', term, round: 1, matchIndex })
   t.throws(lie, /^11: n\d acknowledges entry \d+, which is not on its disk/)
@@ -246,7 +281,7 @@ t.test('14 a commit of an older leader that a later one lacks is seen', async (t
 
 t.test('17 a durable entry that is not on the disk is seen', async (t) => {
   const { checks, b } = scene()
-  b.disk = new MemoryDisk({ schedule: () => {}, random: () => 0 })
+  b.disk = freshDisk()
   t.throws(() => checks.turned(b), /^17: n\d lost entry \d+/)
 })
 

@@ -1,6 +1,7 @@
 // Two tables that lived through the same log, and one that did not.
 import t from 'tap'
-import { fromRecords, toRecords } from '../../../src/lockfsm/records.ts'
+import { fromRecords } from '../../../src/lockfsm/load.ts'
+import { toRecords } from '../../../src/lockfsm/records.ts'
 import { defaultLimits } from '../../../src/lockfsm/state.ts'
 import type { LockState } from '../../../src/lockfsm/state.ts'
 import { asSequence } from '../../../src/ids.ts'
@@ -11,7 +12,8 @@ import { Witnessed } from './witnessed.ts'
 function scene(): { table: Witnessed; checks: ReplicaChecks } {
   const table = new Witnessed()
   const checks = new ReplicaChecks(table.state, createRandom('replicas'))
-  table.watch = ({ index, time, commands, outcomes }) => checks.applied(index, { time, commands }, outcomes)
+  table.watch = ({ index, time, commands, outcomes }) =>
+    checks.applied(index, { time, commands }, { outcomes, isMark: false })
   return { table, checks }
 }
 

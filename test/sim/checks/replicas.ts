@@ -6,12 +6,13 @@ import { assert } from '../../../src/assert.ts'
 import { apply } from '../../../src/lockfsm/apply.ts'
 import type { TableEntry } from '../../../src/lockfsm/apply.ts'
 import type { Outcome } from '../../../src/lockfsm/outcome.ts'
-import { fromRecords, toRecords } from '../../../src/lockfsm/records.ts'
+import { fromRecords } from '../../../src/lockfsm/load.ts'
+import { toRecords } from '../../../src/lockfsm/records.ts'
 import { createState } from '../../../src/lockfsm/state.ts'
 import type { LockState } from '../../../src/lockfsm/state.ts'
 import type { Random } from '../random.ts'
 
-/** A digest is made of every so-manieth entry; the copy is reloaded as often. */
+/** A digest is made of every marked entry and of every so-manieth; the copy is reloaded as often as the latter. */
 const digestEvery = 32
 
 export class ReplicaChecks {
@@ -29,18 +30,23 @@ export class ReplicaChecks {
     this.#copy = createState(reference.limits)
   }
 
-  /** The reference has applied the next entry, with these outcomes. */
-  applied(index: number, entry: TableEntry, outcomes: readonly Outcome[]): void {
+  /** The reference has applied the next entry, with these outcomes; at a mark members make checkpoints. */
+  applied(
+    index: number,
+    entry: TableEntry,
+    { outcomes, isMark }: { readonly outcomes: readonly Outcome[]; readonly isMark: boolean },
+  ): void {
     const [ours, theirs] = [JSON.stringify(outcomes), JSON.stringify(apply(this.#copy, entry))]
     assert(ours === theirs, `S7: reloaded from records, entry ${index} says ${theirs}, not ${ours}`)
-    if (++this.#applied % digestEvery !== 0) return
-    const records = recordsOf(this.#reference)
-    const digest = digestOf(records)
+    const isReload = ++this.#applied % digestEvery === 0
+    if (!isReload && !isMark) return
+    const digest = digestOf(recordsOf(this.#reference))
+    this.#digests.set(index, digest)
+    if (!isReload) return
     assert(
       digest === digestOf(recordsOf(this.#copy)),
       `S7: reloaded from records, the state after entry ${index} differs`,
     )
-    this.#digests.set(index, digest)
     this.#copy = fromRecords(shuffled([...toRecords(this.#copy)], this.#random), this.#reference.limits)
   }
 

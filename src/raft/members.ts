@@ -1,0 +1,28 @@
+// Who counts (DESIGN 6, "Coming back after a wipe"; H28). A disk that was lost takes its promises with it: catching up
+// brings its entries back but not its votes. So a member counts (votes, pre-votes, acknowledgements, rounds) only as
+// the disk that is in force: the one named by the newest memberReplaced in the log of the member that counts, committed
+// or not, else by the checkpoint or the founding. Membership is not changed by it: the size of a majority stays.
+import type { Incarnation, Index, NodeId } from '../ids.ts'
+import type { RaftState } from './state.ts'
+
+/** The disk of `member` that counts, as our log says; null for one that is no member. */
+export function inForce({ log, incarnations }: RaftState, member: NodeId): Incarnation | null {
+  return log.replacements.findLast((each) => each.member === member)?.incarnation ?? incarnations.get(member) ?? null
+}
+
+/** Whose disks were in force after the entry at `index`, which is in the log or where it starts. */
+export function incarnationsAt({ log, incarnations }: RaftState, index: Index): ReadonlyMap<NodeId, Incarnation> {
+  const then = new Map(incarnations)
+  for (const each of log.replacements) if (each.index <= index) then.set(each.member, each.incarnation)
+  return then
+}
+
+/** Whether what `member` says as `as` counts. */
+export function counts(state: RaftState, member: NodeId, as: Incarnation | null): boolean {
+  return as !== null && as === inForce(state, member)
+}
+
+/** Whether we count ourselves: we know it for certain, and no later disk has taken our place. */
+export function isCounted(state: RaftState): boolean {
+  return state.ownCount === 'stored' && inForce(state, state.self) === state.incarnation
+}

@@ -1,0 +1,59 @@
+// What disks of a world have lost of what they had confirmed, and how many at once: never more than a minority of the
+// members, which is as much as Holdfast promises to survive (S3). A disk is hurt until its machine is a whole member
+// again: started since on a disk that counts, with a state of its own.
+import type { NodeId } from '../../src/ids.ts'
+import type { Machine } from './machine.ts'
+
+export type Injury = 'lost' | 'rottenLog' | 'rottenState' | 'lostTail'
+
+interface Hurt {
+  readonly machine: Machine
+  readonly injury: Injury
+  /** Processes started by then: only a later one has seen what is wrong. */
+  readonly starts: number
+}
+
+export class Injuries {
+  readonly #machines: readonly Machine[]
+  /** Disks that are lost for ever. */
+  readonly #wiped: ReadonlySet<NodeId>
+  readonly #hurt = new Map<NodeId, Hurt>()
+
+  constructor(machines: readonly Machine[], wiped: ReadonlySet<NodeId>) {
+    this.#machines = machines
+    this.#wiped = wiped
+  }
+
+  /** Whether the disk of `machine` may be hurt, too, and a minority would be. */
+  mayHurt(machine: Machine): boolean {
+    this.#forgetHealed()
+    const { size } = new Set([...this.#wiped, ...this.#hurt.keys(), machine.id])
+    return (machine.node?.replica ?? null) !== null && !this.#hurt.has(machine.id) && size * 2 < this.#machines.length
+  }
+
+  hurt(machine: Machine, injury: Injury): void {
+    this.#hurt.set(machine.id, { machine, injury, starts: machine.starts })
+  }
+
+  of(machine: Machine): Injury | null {
+    return this.#hurt.get(machine.id)?.injury ?? null
+  }
+
+  /** Who is not whole again. */
+  get left(): readonly NodeId[] {
+    this.#forgetHealed()
+    return [...this.#hurt.keys()]
+  }
+
+  #forgetHealed(): void {
+    for (const [id, hurt] of this.#hurt) if (isWhole(hurt)) this.#hurt.delete(id)
+  }
+}
+
+function isWhole({ machine, starts }: Hurt): boolean {
+  const replica = machine.isUp ? (machine.node?.replica ?? null) : null
+  if (replica === null || machine.starts <= starts) return false
+  const { meta, firstIndex, state, isInstalling } = machine.disk.durable()
+  const hasState = firstIndex === 1 || (state.checkpoint !== null && state.checkpoint.index >= firstIndex - 1)
+  return meta?.counted === true && replica.core.raft.canServe && hasState && !isInstalling
+}
