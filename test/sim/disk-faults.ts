@@ -150,8 +150,12 @@ export class DiskFaults {
       const { hardState, lastIndex } = disk.durable()
       const isWitnessed =
         hardState.currentTerm < currentTerm ? heard > 0 : hardState.currentTerm === currentTerm && lastIndex < heard
-      if (isWitnessed) yield* this.#meetWitness(victim, leader)
-      else if (raftChecks.promises.hasForgotten(disk.durable())) operator.replaceDisk(victim)
+      if (isWitnessed) {
+        raftChecks.promises.excuse(disk.durable())
+        yield* this.#meetWitness(victim, leader)
+      } else if (raftChecks.promises.hasForgotten(disk.durable())) {
+        operator.replaceDisk(victim)
+      }
     }
     operator.release(victim)
     yield* sleep(timeline, 0)

@@ -67,6 +67,13 @@ export class DiskPromises {
     return currentTerm < term || vote !== votedFor || (currentTerm === ackTerm && lastIndex < ackIndex)
   }
 
+  /** A fault took from the disk what it had said: it cannot know that, its peers must tell it. */
+  excuse({ meta, hardState }: DurableDisk): void {
+    if (meta === null) return
+    const promised = this.#promisedBy(meta.incarnation)
+    if (hardState.currentTerm < promised.term) promised.term = hardState.currentTerm
+  }
+
   #checkAcknowledged(from: Machine, index: Index): void {
     const raft = from.node?.replica?.core.raft
     const { start, entryAt } = from.disk.durable()
