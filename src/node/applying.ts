@@ -123,7 +123,9 @@ export class Applying {
   /** Runs stand in a range of their own for each disk of a node (H24): which one ours has is known when its turn is applied. */
   #learnRun(): void {
     const { self, run, incarnation, core, lock } = this.#parts
-    if (this.#run !== null || incarnationsAt(core.raft, this.#index).get(self) !== incarnation) return
+    // Without its state a node does not know in which range its disk stands.
+    if (this.#run !== null || !core.raft.canServe) return
+    if (incarnationsAt(core.raft, this.#index).get(self) !== incarnation) return
     this.#run = runOf(lock, self, run)
     this.#announceRun()
   }

@@ -94,14 +94,15 @@ t.test('H28 the new disk counts: with it alone beside the leader there is a majo
   await other.ready()
 })
 
-t.test('damage in the state alone costs only the state: the node takes a snapshot by itself', async (t) => {
-  await n1.kill()
-  const state = join(n1.folder, 'state')
+t.test('H24 damage in the state costs only the state, also of a disk that came in place of a lost one', async (t) => {
+  await n2.kill()
+  const state = join(n2.folder, 'state')
   for (const file of readdirSync(state)) if (/\.(ldb|log)$/.test(file)) writeFileSync(join(state, file), 'rotten')
-  n1.start(often)
-  await n1.ready()
-  t.match(n1.log, /the state is given up/)
-  t.same(await holders(n1), tokens)
+  n2.start(often)
+  await n2.ready()
+  t.match(n2.log, /the state is given up/)
+  t.same(await holders(n2), tokens)
+  tokenIn(await call(lockUrl(n2.url, 'through-it', 'acquire'), { body: { session } }))
 })
 
 /** Acquires and releases one after the other, until it is stopped. */
