@@ -119,7 +119,7 @@ export const options: readonly Option[] = [
     flag: 'log-tail-bytes',
     variable: 'HOLDFAST_LOG_TAIL_BYTES',
     meaning: 'log kept behind a checkpoint, for members that were away',
-    byDefault: '8388608 (8 MiB)',
+    byDefault: '4194304 (4 MiB)',
   },
   {
     flag: 'log-held-bytes',
@@ -177,7 +177,7 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
       entries: count('checkpoint-entries', 10_000),
       records: count('checkpoint-records', 20_000),
       logBytes: count('checkpoint-log-bytes', 8 * 1024 ** 2),
-      tailBytes: count('log-tail-bytes', 8 * 1024 ** 2),
+      tailBytes: count('log-tail-bytes', 4 * 1024 ** 2),
       heldBytesMax: count('log-held-bytes', 1024 ** 3),
     },
     logLevel: parseLevel(text('log-level', 'info')),

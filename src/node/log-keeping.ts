@@ -11,7 +11,7 @@ export interface LogKeepingOptions {
 }
 
 export const defaultLogKeeping: LogKeepingOptions = {
-  tailBytes: 8 * 1024 * 1024,
+  tailBytes: 4 * 1024 * 1024,
   heldBytesMax: 1024 * 1024 * 1024,
 }
 

@@ -363,15 +363,17 @@ export class HoldfastNode {
   /** A peer refused us. Only what says that this disk must not take part ends the process. */
   #onRejected(peer: NodeId, reason: RejectReason, detail: string): void {
     const { host } = this.#parts
-    const refusal = { reason, detail, by: peer, httpUrl: this.peers.httpUrlOf(peer) }
-    const failure = failureOf(refusal, { ...this.#meta, self: this.setup.self })
-    if (failure === null) return
-    if (reason !== 'stranger') return host.fatal(failure)
+    const end = (): void => {
+      const refusal = { reason, detail, by: peer, httpUrl: this.peers.httpUrlOf(peer) }
+      const failure = failureOf(refusal, { ...this.#meta, self: this.setup.self })
+      if (failure !== null) host.fatal(failure)
+    }
+    if (reason !== 'stranger') return end()
     // A disk that was taken in is none. And a member that lags behind may not know yet that ours was; the others do.
     const isTakenIn = (): boolean => this.#founding.isJoining || this.#founding.record !== null
     if (isTakenIn()) return
     host.setTimer(strangerMs, () => {
-      if (!this.#stopped && !isTakenIn()) host.fatal(failure)
+      if (!this.#stopped && !isTakenIn()) end()
     })
   }
 
