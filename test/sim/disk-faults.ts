@@ -146,10 +146,11 @@ export class DiskFaults {
     victim.crash(this.#random.chance(0.5))
     const { disk } = victim
     if (disk.loseTail('log', this.#random.whole(1, 6)) > 0) {
-      injuries.hurt(victim, 'lostTail')
       const { hardState, lastIndex } = disk.durable()
       const isWitnessed =
         hardState.currentTerm < currentTerm ? heard > 0 : hardState.currentTerm === currentTerm && lastIndex < heard
+      // What nobody was promised may be lost.
+      if (isWitnessed || raftChecks.promises.hasForgotten(disk.durable())) injuries.hurt(victim, 'lostTail')
       if (isWitnessed) {
         raftChecks.promises.excuse(disk.durable())
         yield* this.#meetWitness(victim, leader)

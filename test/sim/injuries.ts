@@ -2,6 +2,7 @@
 // members, which is as much as Holdfast promises to survive (S3). A disk is hurt until its machine is a whole member
 // again: started since on a disk that counts, with a state of its own.
 import type { NodeId } from '../../src/ids.ts'
+import type { MemoryDisk } from '../support/memory-disk.ts'
 import type { Machine } from './machine.ts'
 
 export type Injury = 'lost' | 'rottenLog' | 'rottenState' | 'lostTail'
@@ -9,6 +10,7 @@ export type Injury = 'lost' | 'rottenLog' | 'rottenState' | 'lostTail'
 interface Hurt {
   readonly machine: Machine
   readonly injury: Injury
+  readonly disk: MemoryDisk
   /** Processes started by then: only a later one has seen what is wrong. */
   readonly starts: number
 }
@@ -32,7 +34,7 @@ export class Injuries {
   }
 
   hurt(machine: Machine, injury: Injury): void {
-    this.#hurt.set(machine.id, { machine, injury, starts: machine.starts })
+    this.#hurt.set(machine.id, { machine, injury, disk: machine.disk, starts: machine.starts })
   }
 
   of(machine: Machine): Injury | null {
@@ -50,7 +52,9 @@ export class Injuries {
   }
 }
 
-function isWhole({ machine, starts }: Hurt): boolean {
+function isWhole({ machine, injury, disk, starts }: Hurt): boolean {
+  // It looks whole until it meets who knows better; then it is replaced.
+  if (injury === 'lostTail' && machine.disk === disk) return false
   const replica = machine.isUp ? (machine.node?.replica ?? null) : null
   if (replica === null || machine.starts <= starts) return false
   const { meta, firstIndex, state, isInstalling } = machine.disk.durable()
