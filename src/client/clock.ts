@@ -1,0 +1,36 @@
+// The clock that deadlines are counted on. A holder that was suspended (a laptop, a virtual machine) must find its
+// deadline passed, so the clock has to include suspension. Linux keeps such a clock, but Node.js shows it only in steps of
+// ten milliseconds (`os.uptime`); the monotonic clock is fine and does not. So an instant is both, and what has passed
+// since is the longer of the two: exact while nothing was suspended, and never too short.
+import { platform, uptime } from 'node:os'
+
+export interface Instant {
+  /** CLOCK_MONOTONIC: the same for all threads of a process. */
+  readonly monotonicMs: number
+  /** Rounded down to what the system tells; null where there is none that includes suspension. */
+  readonly sinceBootMs: number | null
+}
+
+export interface Clock {
+  now(): Instant
+}
+
+/** How coarse `os.uptime` is. */
+const uptimeStepMs = 10
+
+export const systemClock: Clock = {
+  now: () => ({
+    monotonicMs: Number(process.hrtime.bigint()) / 1e6,
+    sinceBootMs: platform() === 'linux' ? Math.floor(uptime() * 1000) : null,
+  }),
+}
+
+/** Milliseconds, never less than have passed while the two clocks went at the rate of real time. */
+export function elapsedMs(span: { readonly from: Instant; readonly to: Instant }): number {
+  const { from, to } = span
+  const monotonic = to.monotonicMs - from.monotonicMs
+  if (from.sinceBootMs === null || to.sinceBootMs === null) return monotonic
+  const sinceBoot = to.sinceBootMs - from.sinceBootMs
+  // Both are rounded: without a suspension they differ by less than a step, and the finer one is right.
+  return sinceBoot > monotonic + uptimeStepMs ? sinceBoot + uptimeStepMs : monotonic
+}
