@@ -39,9 +39,11 @@ function verbsOf(program: Command): readonly Verb[] {
   return help.visibleCommands(program).map((command) => ({
     name: command.name(),
     about: help.subcommandDescription(command),
-    flags: help.visibleOptions(command).flatMap(({ long, description, required, optional }) =>
-      long == null ? [] : [{ long, about: description, takesValue: required || optional }],
-    ),
+    flags: help
+      .visibleOptions(command)
+      .flatMap(({ long, description, required, optional }) =>
+        long === undefined || long === null ? [] : [{ long, about: description, takesValue: required || optional }],
+      ),
     choices: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
     runsCommand: command.registeredArguments.some((argument) => argument.name() === 'command'),
   }))

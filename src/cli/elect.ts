@@ -35,6 +35,7 @@ export function addElect(program: Command): void {
   )
     .summary('runs a command while it is leader, or shows who leads')
     .description(about)
+    .usage('[options] <name> [-- <command> [arguments..]]')
     .argument('<name>', 'of the office')
     .argument('[command...]', 'behind --: the command and its arguments')
     .addOption(ttlOption())
@@ -42,19 +43,23 @@ export function addElect(program: Command): void {
     .addOption(ownerOption())
     .addOption(new Option('--value <text>', 'shown to whoever asks for the leader: an address, say'))
     .addOption(everyOption())
-  withConnection(command).action(async (name: string, words: readonly string[], flags: ElectFlags) => {
-    process.exitCode =
-      words.length === 0 ? await watchLeader(name, flags) : await elect(name, commandBehind(words), flags)
-  })
+  withConnection(command)
+    .addHelpText('after', details)
+    .action(async (name: string, words: readonly string[], flags: ElectFlags) => {
+      process.exitCode =
+        words.length === 0 ? await watchLeader(name, flags) : await elect(name, commandBehind(words), flags)
+    })
 }
 
-const about = `
-With a command: stands in line for as long as it takes, and runs the command while it is leader, guarded as by \`holdfast run\`
-(see there for signals, grace, environment and exit codes). When the office is lost the command is ended, and the campaign
-goes on. When the command ends by itself the candidacy ends, with its exit code.
+const about =
+  'Stands in line for as long as it takes and runs the command while it is leader. Without a command it prints who leads, ' +
+  'and a line for every change.'
 
-Without a command: prints who leads, and a line for every change, until it is interrupted.
-`.trim()
+const details = `
+The command is guarded as by \`holdfast run\` (see there for signals, the grace,
+the environment and exit codes). When the office is lost the command is ended,
+and the campaign goes on. When the command ends by itself the candidacy ends,
+with its exit code.`
 
 async function elect(name: string, command: readonly string[], flags: ElectFlags): Promise<number> {
   const output = new Output(flags)
@@ -120,6 +125,13 @@ async function watchLeader(name: string, flags: ElectFlags): Promise<number> {
   const output = new Output(flags)
   using signals = new SignalDesk()
   await using store = openStore(flags)
-  await watchHolder({ store, name, everyMs: flags.every, signals, output, words: { held: 'leader', free: 'no leader' } })
+  await watchHolder({
+    store,
+    name,
+    everyMs: flags.every,
+    signals,
+    output,
+    words: { held: 'leader', free: 'no leader' },
+  })
   return signals.code ?? 0
 }

@@ -71,7 +71,8 @@ export function failureAsJson(failure: Failure): unknown {
 }
 
 function sentence(error: HoldfastError): string {
-  const said = error.message.replace(/\.$/, '')
+  const { code, message } = error
+  const said = (message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message).replace(/\.$/, '')
   if (error.code !== 'lock_held' && error.code !== 'wait_timeout') return said
   const { lock, holders = [], queueLength = 0 } = error.details
   const [holder] = holders

@@ -72,7 +72,9 @@ export function count(range: { readonly min: number; readonly max?: number }): (
   return (text) => {
     const value = Number(text)
     if (!/^\d+$/.test(text) || value < range.min || value > (range.max ?? Number.MAX_SAFE_INTEGER))
-      throw new InvalidArgumentError(`A whole number from ${range.min}${range.max === undefined ? '' : ` to ${range.max}`}.`)
+      throw new InvalidArgumentError(
+        `A whole number from ${range.min}${range.max === undefined ? '' : ` to ${range.max}`}.`,
+      )
     return value
   }
 }

@@ -75,7 +75,7 @@ async function acquire(lock: string, flags: AcquireFlags): Promise<number> {
   using signals = new SignalDesk()
   await using store = openStore(flags, flags.owner)
   try {
-    const asked = { lock, ttlMs: flags.ttl, waitMs: flags.wait, signal: signals.ended }
+    const asked = { lock, ttlMs: flags.ttl, waitMs: flags.wait, signal: signals.ended, timeoutMs: flags.timeout }
     const { token, sequence, ttlMs, validForMs, sentAt } = await store.operations.acquire(asked)
     output.result({ lock, token, sequence, ttlMs, ...validity({ validForMs, sentAt }) }, () => [String(token)])
     return 0

@@ -44,7 +44,10 @@ function endOfReading({ exitCode, message }: CommanderError): never {
   if (exitCode === 0) process.exit(0)
   // Without any command the help was shown.
   if (message !== '(outputHelp)') {
-    const said = message.replace(/^error: /, '').replaceAll('\n', ' ').replace(/\.$/, '')
+    const said = message
+      .replace(/^error: /, '')
+      .replaceAll('\n', ' ')
+      .replace(/\.$/, '')
     process.stderr.write(`holdfast: ${said}. holdfast help, or --help behind a command, shows what there is\n`)
   }
   process.exit(exitCodes.usage.code)

@@ -62,8 +62,7 @@ export function leaderOf(nodes: readonly NodeNow[]): string | null {
     )
     // Members that were not asked are believed to follow when the leader reaches them.
     const led = nodes.find((other) => other.kind === 'answered' && other.view.self === leader)
-    if (led?.kind === 'answered')
-      for (const { id, reachable } of led.view.members) if (reachable) followers.add(id)
+    if (led?.kind === 'answered') for (const { id, reachable } of led.view.members) if (reachable) followers.add(id)
     if (followers.size * 2 > members.length) return leader
   }
   return null

@@ -30,6 +30,7 @@ export function addRun(program: Command): void {
   )
     .summary('runs a command while it holds a lock')
     .description(about)
+    .usage('[options] <name> -- <command> [arguments..]')
     .argument('<name>', 'of the lock')
     .argument('<command...>', 'behind --: the command and its arguments')
     .addOption(ttlOption())
@@ -41,9 +42,11 @@ export function addRun(program: Command): void {
         .default(exitCodes.not_acquired.code)
         .argParser(count({ min: 0, max: 255 })),
     )
-  withConnection(command).action(async (name: string, words: readonly string[], flags: RunFlags) => {
-    process.exitCode = await run(name, commandBehind(words), flags)
-  })
+  withConnection(command)
+    .addHelpText('after', details)
+    .action(async (name: string, words: readonly string[], flags: RunFlags) => {
+      process.exitCode = await run(name, commandBehind(words), flags)
+    })
 }
 
 export function waitOption(byDefault: string): Option {
@@ -59,26 +62,43 @@ export function graceOption(): Option {
   ).argParser(duration({ minMs: 0 }))
 }
 
-const about = `
-Takes the lock, runs the command under it, gives the lock back, and ends with the exit code of the command (128 + n when a
-signal ended it). Signals are handed on to it. When the lock cannot be kept, the command gets SIGTERM a grace before the
-deadline, and it and everything that it has started SIGKILL at the deadline, by the local clock. The same happens at once
-when this process is killed, and at the deadline when it is stopped: a watchdog process sees to it. Whatever the command
-leaves running when it ends is ended as well (SIGTERM, and SIGKILL after the grace) before the lock is given back.
+const about =
+  'Takes the lock, runs the command under it, gives the lock back, and ends with the exit code of the command ' +
+  '(128 + n when a signal ended it).'
 
-The command finds in its environment
+/** Lines that fit any terminal: commander leaves them as they are. */
+const details = `
+Signals are handed on to the command. When the lock cannot be kept, the command
+gets SIGTERM a grace before the deadline, and it and everything that it started
+SIGKILL at the deadline, by the local clock. SIGKILL comes at once when this
+process is killed, and at the deadline when it is stopped: a watchdog process
+sees to it. What the command leaves running when it ends is ended as well
+(SIGTERM, and SIGKILL after the grace) before the lock is given back.
+
+The command has a session of its own: it may read from the terminal but is not
+stopped by it, and it has no /dev/tty. It finds in its environment
   HOLDFAST_LOCK         the name of the lock
-  HOLDFAST_TOKEN        the fencing token: hand it to every resource that the lock guards
-  HOLDFAST_DEADLINE_MS  when the lock would be lost without a renewal after the start of the command, in milliseconds of the
-                        clock since boot (that of /proc/uptime; where there is none, of the monotonic clock)
-
-It has a session of its own: it may read from the terminal, but is not stopped by it, and there is no /dev/tty.
+  HOLDFAST_TOKEN        the fencing token, for every resource that it guards
+  HOLDFAST_DEADLINE_MS  when the lock will be lost if it is never renewed from
+                        the start of the command on: milliseconds of the clock
+                        since boot (/proc/uptime; where there is none, of the
+                        monotonic clock)
 
 Exit codes of its own:
-${(['usage', 'not_acquired', 'lost', 'unreachable', 'outcome_unknown', 'refused', 'cannot_run', 'no_such_command'] as const)
+${(
+  [
+    'usage',
+    'not_acquired',
+    'lost',
+    'unreachable',
+    'outcome_unknown',
+    'refused',
+    'cannot_run',
+    'no_such_command',
+  ] as const
+)
   .map((ending) => `  ${exitCodes[ending].code}  ${exitCodes[ending].meaning}`)
-  .join('\n')}
-`.trim()
+  .join('\n')}`
 
 export async function run(name: string, command: readonly string[], flags: RunFlags): Promise<number> {
   const output = new Output(flags)

@@ -10,7 +10,7 @@ export function printable(text: string): string {
 
 const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
-const withoutWidth = /[\p{Mn}\p{Me}\u200b-\u200d\ufe0f]/u
+const withoutWidth = /\p{Mn}|\p{Me}|\p{Cf}/u
 
 /** Columns that a terminal needs for it, about. */
 export function widthOf(text: string): number {
@@ -45,7 +45,12 @@ export function tableLines(
   const texts = rows.map((row) => row.map((cell) => cut(printable(cell === null ? '-' : String(cell)), cellMax)))
   const all = [header, ...texts]
   const widths = header.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))))
-  return all.map((row) => row.map((cell, column) => pad(cell, widths[column] ?? 0)).join('  ').trimEnd())
+  return all.map((row) =>
+    row
+      .map((cell, column) => pad(cell, widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
 }
 
 function pad(text: string, width: number): string {

@@ -32,9 +32,13 @@ const paper: Size = { columns: 120, rows: 40 }
 export function addTop(program: Command): void {
   const command = withExamples(program.command('top'), 'holdfast top', 'holdfast top --once')
     .summary('a live screen: the cluster, held locks, longest queues')
-    .description(`Shows the cluster, the locks held for longest and the longest queues; q ends it. It reads the first ${locksMax} locks.`)
+    .description(
+      `Shows the cluster, the locks held for longest and the longest queues; q ends it. It reads the first ${locksMax} locks.`,
+    )
     .addOption(everyOption())
-    .addOption(new Option('--frames <count>', 'ends after so many').default(Infinity, 'no end').argParser(count({ min: 1 })))
+    .addOption(
+      new Option('--frames <count>', 'ends after so many').default(Infinity, 'no end').argParser(count({ min: 1 })),
+    )
     .option('--once', 'shows one frame, as text', false)
   withConnection(command).action(async (flags: TopFlags) => {
     process.exitCode = await top(flags)

@@ -34,7 +34,10 @@ const releaseMaxMs = 5000
 export function commandBehind(words: readonly string[], line: readonly string[] = process.argv): readonly string[] {
   const dashes = line.indexOf('--')
   if (dashes === -1 || line.length - dashes - 1 !== words.length)
-    throw new Failure('usage', 'the command stands behind --, like this: holdfast run NAME -- ls -l. Nothing was started')
+    throw new Failure(
+      'usage',
+      'the command stands behind --, like this: holdfast run NAME -- ls -l. Nothing was started',
+    )
   return words
 }
 

@@ -7,6 +7,7 @@ import { dueNow, leftOf } from './due.ts'
 import type { Span } from './due.ts'
 import { isAlive, signalTree } from './process-tree.ts'
 import { readWord } from './watchdog-words.ts'
+import type { Word } from './watchdog-words.ts'
 
 /** A process that was being forked while we looked is found when we look again. */
 const lookAgainMs = 20
@@ -39,21 +40,25 @@ function hear(text: string | Buffer): void {
   unread = lines.pop() ?? ''
   for (const line of lines) {
     const word = readWord(line)
-    switch (word?.kind) {
-      case 'mark':
-        told.mark = word.mark
-        break
-      case 'leader':
-        told.leader = word.leader
-        break
-      case 'deadline':
-        told.deadline = word
-        break
-      case 'done':
-        process.exit(0)
-    }
+    if (word !== null) note(word)
   }
   look()
+}
+
+function note(word: Word): void {
+  switch (word.kind) {
+    case 'mark':
+      told.mark = word.mark
+      return
+    case 'leader':
+      told.leader = word.leader
+      return
+    case 'deadline':
+      told.deadline = word
+      return
+    case 'done':
+      process.exit(0)
+  }
 }
 
 function endOfPipe(): void {
