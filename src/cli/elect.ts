@@ -8,7 +8,7 @@ import { Option } from 'commander'
 import { isHoldfastError } from '../client/errors.ts'
 import type { ErrorCode } from '../client/errors.ts'
 import type { Lock } from '../client/types.ts'
-import { openClient, openStore } from './connection.ts'
+import { closeClient, openClient, openStore } from './connection.ts'
 import type { LockClient } from '../client/lock-client.ts'
 import { failureOf } from './failures.ts'
 import { everyOption, ownerOption, ttlOption, withConnection, withExamples } from './flags.ts'
@@ -78,7 +78,7 @@ async function elect(name: string, command: readonly string[], flags: ElectFlags
     if (signals.code !== null) return signals.code
     throw error
   } finally {
-    await client.close()
+    await closeClient(client, output)
   }
 }
 

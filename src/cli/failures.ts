@@ -79,5 +79,5 @@ function sentence(error: HoldfastError): string {
   if (holder === undefined) return said
   const owner = holder.owner ?? holder.session ?? 'somebody'
   const waiting = queueLength === 0 ? '' : `, ${queueLength} in line`
-  return `${lock ?? 'it'} is held by ${owner} (token ${holder.token}, for ${durationText(holder.heldMs)}${waiting})`
+  return `${lock ?? 'the lock'} is held by ${owner} (token ${holder.token}, for ${durationText(holder.heldMs)}${waiting})`
 }

@@ -1,5 +1,6 @@
 // `acquire`, `renew` and `release`: a lock for shell scripts, which hold it by its token and nothing else. Nobody renews it
 // but the script itself, so a script that dies gives it back after the TTL.
+import { hostname } from 'node:os'
 import { Option } from 'commander'
 import type { Command } from 'commander'
 import { elapsedMs, systemClock } from '../client/clock.ts'
@@ -11,6 +12,8 @@ import type { ConnectionFlags } from './flags.ts'
 import { Output } from './output.ts'
 import { SignalDesk } from './signals.ts'
 
+/** Who holds the lock is the script that called us: we are gone in a moment. */
+const script = `${hostname()}:${process.ppid}`
 /** A request that nobody keeps alive waits at its connection. */
 const waitMaxMs = 240_000
 
@@ -73,7 +76,7 @@ export function addRelease(program: Command): void {
 async function acquire(lock: string, flags: AcquireFlags): Promise<number> {
   const output = new Output(flags)
   using signals = new SignalDesk()
-  await using store = openStore(flags, flags.owner)
+  await using store = openStore(flags, flags.owner ?? script)
   try {
     const asked = { lock, ttlMs: flags.ttl, waitMs: flags.wait, signal: signals.ended, timeoutMs: flags.timeout }
     const { token, sequence, ttlMs, validForMs, sentAt } = await store.operations.acquire(asked)

@@ -2,7 +2,7 @@
 // does. The command is dead before anybody else can hold the lock: see guarded-command.ts and watchdog.ts.
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { openClient } from './connection.ts'
+import { closeClient, openClient } from './connection.ts'
 import { durationText } from './durations.ts'
 import { exitCodes } from './exit-codes.ts'
 import { Failure } from './failures.ts'
@@ -119,6 +119,6 @@ export async function run(name: string, command: readonly string[], flags: RunFl
     }
     throw error
   } finally {
-    await client.close()
+    await closeClient(client, output)
   }
 }

@@ -72,6 +72,9 @@ export async function runUnder({ lock, prepared, signals, output }: UnderLock): 
     await release(lock, output)
     return { kind: 'ended', code: signals.code ?? 0 }
   }
+  // From here on signals are the command's, also those that come before it can get them.
+  const early: NodeJS.Signals[] = []
+  signals.deliverTo((signal) => early.push(signal))
   let guarded: GuardedCommand
   try {
     guarded = await startGuarded({ ...prepared, lock })
@@ -80,6 +83,7 @@ export async function runUnder({ lock, prepared, signals, output }: UnderLock): 
     throw startFailure(prepared.command[0] ?? '', error)
   }
   signals.deliverTo((signal) => guarded.deliver(signal))
+  for (const signal of early) guarded.deliver(signal)
   const end = await guarded.end()
   signals.deliverTo(null)
   await release(lock, output)
