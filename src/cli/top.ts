@@ -119,8 +119,9 @@ class Screen implements Disposable {
   }
 
   #repaint(): void {
-    const { columns, rows } = process.stdout
-    const lines = this.#last?.({ columns, rows }) ?? []
+    // Some terminals do not say how large they are.
+    const size = { columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 }
+    const lines = this.#last?.(size) ?? []
     const painted = lines.map(({ text, isTitle }) => `${isTitle && this.#isBold ? `\x1b[1m${text}\x1b[m` : text}\x1b[K`)
     process.stdout.write(`\x1b[H${painted.join('\r\n')}\x1b[J`)
   }
