@@ -5,6 +5,7 @@ import { Agent, request } from 'node:http'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import type { Socket } from 'node:net'
+import type { StopSignal } from './stopping.ts'
 
 export interface ExchangeRequest {
   /** `http://host:port` or `https://host:port`. */
@@ -16,7 +17,7 @@ export interface ExchangeRequest {
   readonly body?: unknown
   /** From now to the last byte of the answer. */
   readonly timeoutMs: number
-  readonly signal?: AbortSignal
+  readonly signal?: StopSignal
 }
 
 export interface ExchangeAnswer {
