@@ -82,26 +82,22 @@ export class Acquisition {
     if (signal?.aborted === true) onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      return await this.#untilGranted()
+      for (;;) {
+        const beganMs = this.#call.elapsedMs()
+        const outcome = await this.#call.attempt(this.#attempt(beganMs))
+        this.#unwatch?.()
+        this.#unwatch = null
+        const granted = this.#grantIn(outcome)
+        if (granted !== null) return granted
+        const isPoll = outcome.kind === 'answered' && this.#isWaiting && this.#call.elapsedMs() - beganMs >= pollMinMs
+        if (!isPoll) await this.#call.again(this.#stopper)
+      }
     } catch (error) {
       if (this.#call.mayBeDone || this.#isWaiting) this.#withdraw()
       throw error
     } finally {
       this.#unwatch?.()
       signal?.removeEventListener('abort', onAbort)
-    }
-  }
-
-  async #untilGranted(): Promise<Granted> {
-    for (;;) {
-      const beganMs = this.#call.elapsedMs()
-      const outcome = await this.#call.attempt(this.#attempt(beganMs))
-      this.#unwatch?.()
-      this.#unwatch = null
-      const granted = this.#grantIn(outcome)
-      if (granted !== null) return granted
-      const isPoll = outcome.kind === 'answered' && this.#isWaiting && this.#call.elapsedMs() - beganMs >= pollMinMs
-      if (!isPoll) await this.#call.again(this.#stopper)
     }
   }
 
