@@ -31,7 +31,8 @@ export interface MemberParts {
 interface Run {
   readonly process: MemberProcess
   readonly node: HoldfastNode
-  readonly app: App
+  /** Built when the first client comes: that costs more than all the rest, and many tests ask one node only. */
+  app: Promise<App> | null
 }
 
 /** The disk has room for whatever a test stores. */
@@ -56,11 +57,7 @@ export class Member {
       random: () => parts.chance.random(),
       rules: { hashRecord, voidKeys },
     })
-    this.#door = createServer({ noDelay: true }, (socket) => {
-      // A reset is the client's affair.
-      socket.on('error', () => {})
-      if (!this.connect(socket)) socket.destroy()
-    })
+    this.#door = createServer({ noDelay: true }, (socket) => this.connect(socket))
   }
 
   /** A member that has an address, and no process yet. */
@@ -78,8 +75,8 @@ export class Member {
     return this.#run?.node ?? null
   }
 
-  get app(): App | null {
-    return this.#run?.app ?? null
+  get isUp(): boolean {
+    return this.#run !== null
   }
 
   get isReady(): boolean {
@@ -92,8 +89,8 @@ export class Member {
     return raft?.role.kind === 'leader' ? raft.currentTerm : null
   }
 
-  /** Starts a process on what is on the disk; what it returns lets it speak to the others. */
-  async start(): Promise<() => void> {
+  /** Starts a process on what is on the disk. */
+  start(): void {
     const { id, members, raft, time, chance, network } = this.#parts
     const process = new MemberProcess({ id, time, chance })
     this.#process = process
@@ -118,22 +115,41 @@ export class Member {
         volume: { freeBytes: (done) => process.arrive(() => done(null, freeBytes)) },
       },
     )
-    const app = await buildServer(node, {
+    this.#run = { process, node, app: null }
+    node.start()
+  }
+
+  /** A client is at the door: it is let in, or turned away when no process runs. */
+  connect(connection: Duplex): void {
+    // A reset is the client's affair.
+    connection.on('error', () => {})
+    this.#connections.add(connection)
+    connection.once('close', () => this.#connections.delete(connection))
+    this.open().then(
+      (app) => {
+        if (app === null) connection.destroy()
+        else app.server.emit('connection', connection)
+      },
+      (error: Error) => connection.destroy(error),
+    )
+  }
+
+  /** The HTTP side of the process that runs; null when none does. */
+  async open(): Promise<App | null> {
+    const run = this.#run
+    if (run === null) return null
+    run.app ??= this.#parts.time.during(this.#serve(run.node))
+    const app = await run.app
+    return run === this.#run ? app : null
+  }
+
+  #serve(node: HoldfastNode): Promise<App> {
+    const { id, members } = this.#parts
+    return buildServer(node, {
       log: createLog(id, 'silent'),
       peerAddresses: new Map(members.map((member) => [member, `${member}.test`])),
       withProcessMetrics: false,
     })
-    this.#run = { process, node, app }
-    return () => node.start()
-  }
-
-  /** A client is at the door; false when nobody opens. */
-  connect(connection: Duplex): boolean {
-    if (this.#run === null) return false
-    this.#connections.add(connection)
-    connection.once('close', () => this.#connections.delete(connection))
-    this.#run.app.server.emit('connection', connection)
-    return true
   }
 
   /** As SIGKILL does it: connections are reset, links closed, and what was not on the disk is lost. */
@@ -145,7 +161,8 @@ export class Member {
     for (const connection of this.#connections) connection.destroy()
     this.#disk.crash()
     this.#parts.network.processEnded(run.process)
-    await run.app.close()
+    const app = await run.app
+    await app?.close()
   }
 
   /** Nobody is at this address any more. */

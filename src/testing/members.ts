@@ -45,8 +45,7 @@ export class Members {
     const ids = Array.from({ length: nodes }, (_, position) => asNodeId(`n${position + 1}`))
     const setups = ids.map((id) => ({ id, members: ids, raft, time, chance, network }))
     const members = new Members({ network, all: await Promise.all(setups.map(Member.create)), time })
-    // All at once: who finds nobody at first tries again only after a pause.
-    for (const meet of await Promise.all(members.all.map((member) => member.start()))) meet()
+    for (const member of members.all) member.start()
     await members.ready()
     return members
   }
@@ -74,8 +73,7 @@ export class Members {
     const survives = (): boolean => this.leader?.isReady === true
     // Of one member nobody is left to take over.
     if (this.all.length > 1) await this.#time.until(survives, 'another node leads')
-    const meet = await killed.start()
-    meet()
+    killed.start()
     await this.#time.until(() => killed.isReady, `${killed.id} is back`)
   }
 
@@ -95,7 +93,8 @@ export class Members {
   async ask({ method, url, payload }: Asked): Promise<Answered> {
     const options: InjectOptions = payload === undefined ? { method, url } : { method, url, payload }
     for (;;) {
-      const { app } = await this.#presentLeader()
+      const leader = await this.#presentLeader()
+      const app = await leader.open()
       if (app === null) continue
       let answered: Answered | null = null
       const answer = app.inject(options).then(({ statusCode, body }) => {

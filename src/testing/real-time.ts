@@ -47,6 +47,10 @@ export class RealTime implements Time {
     return new Promise((resolve) => setTimeout(resolve, ms))
   }
 
+  during<Result>(work: Promise<Result>): Promise<Result> {
+    return work
+  }
+
   end(): void {
     this.#isOver = true
     for (const timer of this.#timers) clearTimeout(timer)

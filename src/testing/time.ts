@@ -13,6 +13,8 @@ export interface Time {
   until(isSo: () => boolean, what: string, withinMs?: number): Promise<void>
   /** Resolves when everything that is due in the next `ms` has happened. */
   advance(ms: number): Promise<void>
+  /** Returns `work`; virtual time does not pass before it is done. */
+  during<Result>(work: Promise<Result>): Promise<Result>
   /** Nothing fires and nothing runs any more. */
   end(): void
 }

@@ -24,6 +24,8 @@ export class VirtualTime implements Time {
   #isDraining = false
   /** Something happened from which promises may go on. */
   #isStirred = false
+  /** Work that takes real time. */
+  #underWay = 0
   /** The end of what moves the clock now: one at a time does. */
   #moved: Promise<void> = Promise.resolve()
   #isOver = false
@@ -78,6 +80,17 @@ export class VirtualTime implements Time {
     })
   }
 
+  during<Result>(work: Promise<Result>): Promise<Result> {
+    this.#underWay++
+    const done = (): void => {
+      this.#underWay--
+      this.stir()
+    }
+    work.then(done, done)
+    this.stir()
+    return work
+  }
+
   end(): void {
     this.#isOver = true
     this.#timers = []
@@ -109,7 +122,7 @@ export class VirtualTime implements Time {
       this.#isStirred = false
       await turnOfTheLoop()
       this.#drain()
-      quiet = this.#isStirred ? 0 : quiet + 1
+      quiet = this.#isStirred || this.#underWay > 0 ? 0 : quiet + 1
     }
   }
 
