@@ -34,3 +34,27 @@ export function elapsedMs(span: { readonly from: Instant; readonly to: Instant }
   // Both are rounded: without a suspension they differ by less than a step, and the finer one is right.
   return sinceBoot > monotonic + uptimeStepMs ? sinceBoot + uptimeStepMs : monotonic
 }
+
+/** A time that began at an instant: what an answer assures of, or a pause. */
+export interface Period {
+  readonly from: Instant
+  readonly ms: number
+}
+
+/** What is left of it; negative once it is over. */
+export function leftMs({ from, ms }: Period, now: Instant): number {
+  return ms - elapsedMs({ from, to: now })
+}
+
+/** The one that ends later. */
+export function laterOf(a: Period, b: Period, now: Instant): Period {
+  return leftMs(b, now) > leftMs(a, now) ? b : a
+}
+
+/**
+ * So long before its deadline a lease of this TTL counts as lost: for the way to whoever must stop, and for what he needs
+ * to do it.
+ */
+export function marginMs(ttlMs: number): number {
+  return Math.min(1000, Math.max(50, ttlMs / 20))
+}

@@ -1,0 +1,40 @@
+// What the client needs of the world: clocks, timers, chance and the network. The parts of the client know nothing else
+// of it, so that tests and the testing kit put them into a world where time is a number.
+import { randomBytes } from 'node:crypto'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import { Exchanges } from './exchange.ts'
+import type { ExchangeAnswer, ExchangeRequest } from './exchange.ts'
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface Surroundings {
+  readonly clock: Clock
+  /** The process goes on while it is set: somebody waits for it. */
+  setTimer(delayMs: number, fire: () => void): Timer
+  /** [0, 1) */
+  random(): number
+  /** 32 hexadecimal digits that nobody else has. */
+  randomId(): string
+  /** One HTTP exchange, no repetition. Rejects with an ExchangeError. */
+  exchange(request: ExchangeRequest): Promise<ExchangeAnswer>
+  /** Lets go of idle connections; nothing is exchanged afterwards. */
+  close(): void
+}
+
+export function processSurroundings(): Surroundings {
+  const exchanges = new Exchanges()
+  return {
+    clock: systemClock,
+    setTimer: (delayMs, fire) => {
+      const timer = setTimeout(fire, delayMs)
+      return { cancel: () => clearTimeout(timer) }
+    },
+    random: Math.random,
+    randomId: () => randomBytes(16).toString('hex'),
+    exchange: (request) => exchanges.exchange(request),
+    close: () => exchanges.close(),
+  }
+}
