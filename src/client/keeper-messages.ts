@@ -1,6 +1,7 @@
 // What the thread of the user and the thread that renews say to each other. Leases are known by a number that is given once:
 // news of one that was forgotten meanwhile finds nobody and does no harm.
 import type { Instant, Period } from './clock.ts'
+import type { EndedBy } from './errors.ts'
 import type { OnLost } from './types.ts'
 
 /** What is kept alive, as its renewal names it. */
@@ -36,6 +37,12 @@ export interface Renewed {
 
 export type WhyLost =
   /** Its deadline is near and no renewal was answered; `lastFailure` says what became of the last one that was sent. */
-  | { readonly kind: 'deadline'; readonly lastFailure: string | null }
-  /** A node said that it is over. */
-  | { readonly kind: 'ended'; readonly code: string; readonly endedBy: string | null }
+  { readonly kind: 'deadline'; readonly lastFailure: string | null } | SaidOver
+
+/** A node said that it is over. */
+export interface SaidOver {
+  readonly kind: 'ended'
+  /** Of the API. */
+  readonly code: string
+  readonly endedBy: EndedBy | null
+}

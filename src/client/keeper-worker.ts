@@ -27,10 +27,13 @@ const renewer = new Renewer(options, {
     return received?.message
   },
   post: (news) => port.postMessage(news),
-  send: (call, { answered, failed }) => {
+  send: (call, ends) => {
     const controller = new AbortController()
     const asked = { ...call, method: 'POST', signal: controller.signal } as const
-    exchanges.exchange(asked).then(answered, (error: unknown) => failed(failureOf(error)))
+    exchanges.exchange(asked).then(
+      (answer) => ends.answered(answer),
+      (error: unknown) => ends.failed(failureOf(error)),
+    )
     return { cancel: () => controller.abort() }
   },
   kill: () => process.kill(process.pid, 'SIGKILL'),

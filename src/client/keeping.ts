@@ -6,7 +6,7 @@
 // the moment its own request was sent. A deadline is never moved to an earlier moment, and never by what was not answered.
 import { laterOf, leftMs, marginMs } from './clock.ts'
 import type { Instant, Period } from './clock.ts'
-import type { FromRenewer, LeaseName, NumberedLease, Renewed, ToRenewer, WhyLost } from './keeper-messages.ts'
+import type { FromRenewer, LeaseName, NumberedLease, Renewed, SaidOver, ToRenewer, WhyLost } from './keeper-messages.ts'
 import { readLockAnswer, readSessionsAnswer } from './renewal-answers.ts'
 import type { AnswerText, RenewalAnswer } from './renewal-answers.ts'
 import { createRoute, endpointAnswered, endpointFailed, pickEndpoint } from './renewal-route.ts'
@@ -249,10 +249,10 @@ function renewed(lease: KeptLease, period: Period, now: Instant): void {
 }
 
 /** A lock may already be another's: the process is not left until its deadline, only time to end by itself. */
-function ended(state: Keeping, lease: KeptLease, said: { code: string; endedBy: string | null }, now: Instant): void {
+function ended(state: Keeping, lease: KeptLease, said: SaidOver, now: Instant): void {
   const graceMs = lease.onLost === 'kill' ? 0 : marginMs(lease.ttlMs)
   if (lease.endAt !== null) lease.endAt = { from: now, ms: Math.min(graceMs, leftMs(lease.endAt, now)) }
-  state.toDo.push(lose(lease, { kind: 'ended', code: said.code, endedBy: said.endedBy }))
+  state.toDo.push(lose(lease, said))
 }
 
 /** The leases of a renewal that came to nothing are due again after a drawn pause, unless another renewed them meanwhile. */

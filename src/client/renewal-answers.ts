@@ -1,6 +1,7 @@
 // What an answer to a renewal says of each lease that it was sent for. Believed is only what names the very session or token
 // that was asked for; anything else is no answer, and the renewal is tried again elsewhere.
-import type { LeaseName } from './keeper-messages.ts'
+import type { EndedBy } from './errors.ts'
+import type { LeaseName, SaidOver } from './keeper-messages.ts'
 
 export interface AnswerText {
   readonly status: number
@@ -10,18 +11,19 @@ export interface AnswerText {
 
 export type RenewalAnswer =
   | { readonly kind: 'renewed'; readonly validForMs: number }
-  | { readonly kind: 'ended'; readonly code: string; readonly endedBy: string | null }
+  | SaidOver
   | { readonly kind: 'unusable'; readonly why: string }
 
 /** With these words a node says that the lease is over, and no other node will say otherwise. */
 const endings = new Set(['token_stale', 'held_by_session', 'session_ended', 'session_unknown'])
+const waysToEnd: readonly EndedBy[] = ['released', 'expired', 'session_closed', 'unclaimed', 'unknown']
 
 export function readLockAnswer(answer: AnswerText, { token }: Extract<LeaseName, { kind: 'lock' }>): RenewalAnswer {
   const body = recordOf(answer.body)
   if (answer.status === 200 && body['token'] === token) return renewedFor(body['validForMs'])
-  const { code, endedBy } = { code: body['code'], endedBy: body['endedBy'] }
+  const code = body['code']
   if (answer.status >= 400 && answer.status < 500 && typeof code === 'string' && endings.has(code)) {
-    return { kind: 'ended', code, endedBy: typeof endedBy === 'string' ? endedBy : null }
+    return { kind: 'ended', code, endedBy: waysToEnd.find((way) => way === body['endedBy']) ?? null }
   }
   return unusable(answer, body)
 }

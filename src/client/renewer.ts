@@ -14,14 +14,8 @@ export interface RenewerParts {
   /** What the other thread said next; undefined when all was read. */
   receive(): ToRenewer | undefined
   post(news: FromRenewer): void
-  /** POSTs; exactly one of the two is called, later, unless it was cancelled. */
-  send(
-    call: RenewalCall,
-    done: {
-      answered(answer: AnswerText & { readonly leader: string | null }): void
-      failed(failure: RenewalFailure): void
-    },
-  ): { cancel(): void }
+  /** POSTs; one of `ends` is called, later, unless it was cancelled. */
+  send(call: RenewalCall, ends: RenewalEnds): { cancel(): void }
   /** Ends the process at once. */
   kill(): void
 }
@@ -31,6 +25,11 @@ export interface RenewalCall {
   readonly path: string
   readonly body: unknown
   readonly timeoutMs: number
+}
+
+export interface RenewalEnds {
+  answered(answer: AnswerText & { readonly leader: string | null }): void
+  failed(failure: RenewalFailure): void
 }
 
 export class Renewer {
@@ -58,8 +57,10 @@ export class Renewer {
   }
 
   #hear(): void {
-    const { clock, receive } = this.#parts
-    for (let said = receive(); said !== undefined; said = receive()) take(this.#keeping, said, clock.now())
+    const parts = this.#parts
+    for (let said = parts.receive(); said !== undefined; said = parts.receive()) {
+      take(this.#keeping, said, parts.clock.now())
+    }
   }
 
   #do(action: Exclude<Action, { kind: 'sleep' }>): void {
