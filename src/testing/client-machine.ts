@@ -116,9 +116,11 @@ export class ClientMachine implements Surroundings {
     return this.#keepers.some((keeper) => keeper.holds(name))
   }
 
-  /** Its client is told that a node said so. */
+  /** Its client learns, as from a node, that it has ended. */
   lose(name: HeldName): void {
-    for (const keeper of this.#keepers) keeper.lose(name)
+    this.#whenRunning(() => {
+      for (const keeper of this.#keepers) keeper.lose(name)
+    })
   }
 
   pause(): void {

@@ -1,8 +1,10 @@
 // The keeper of a client of the kit: the real parts that keep leases alive (client/keeper.ts, client/renewer.ts), without a
 // thread between them. Both run on the client's machine: its pauses stop the renewals as well.
+import { ExchangeError } from '../client/exchange.ts'
 import { LeaseKeeper } from '../client/keeper.ts'
 import type { Keeper, KeeperOptions, LinkEvents, RenewerLink } from '../client/keeper.ts'
 import type { FromRenewer, LeaseName, ToRenewer } from '../client/keeper-messages.ts'
+import type { RenewalFailure } from '../client/keeping.ts'
 import { Renewer } from '../client/renewer.ts'
 import type { RenewerParts } from '../client/renewer.ts'
 import type { ClientMachine } from './client-machine.ts'
@@ -96,7 +98,7 @@ export class KeptHere {
             if (!signal.aborted) answered(answer)
           },
           (error: unknown) => {
-            if (!signal.aborted) failed(error instanceof Error ? error.message : String(error))
+            if (!signal.aborted) failed(failureOf(error))
           },
         )
         return { cancel: () => cancelled.abort() }
@@ -104,6 +106,11 @@ export class KeptHere {
       kill: () => this.#end('kill'),
     }
   }
+}
+
+function failureOf(error: unknown): RenewalFailure {
+  const wasStale = error instanceof ExchangeError && error.wasStale
+  return { why: error instanceof Error ? error.message : String(error), wasStale }
 }
 
 function isSame(held: LeaseName, { lock, token, session }: HeldName): boolean {

@@ -33,7 +33,11 @@ export class Members {
   readonly all: readonly Member[]
   readonly #time: Time
 
-  private constructor(parts: { readonly network: MemoryNetwork; readonly all: readonly Member[]; readonly time: Time }) {
+  private constructor(parts: {
+    readonly network: MemoryNetwork
+    readonly all: readonly Member[]
+    readonly time: Time
+  }) {
     this.network = parts.network
     this.all = parts.all
     this.#time = parts.time
