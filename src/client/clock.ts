@@ -7,7 +7,7 @@ import { platform, uptime } from 'node:os'
 export interface Instant {
   /** CLOCK_MONOTONIC: the same for all threads of a process. */
   readonly monotonicMs: number
-  /** Rounded down to what the system tells; null where there is none that includes suspension. */
+  /** As the system told it, up to a step too low; null where there is none that includes suspension. */
   readonly sinceBootMs: number | null
 }
 
@@ -18,12 +18,55 @@ export interface Clock {
 /** How coarse `os.uptime` is. */
 const uptimeStepMs = 10
 
-export const systemClock: Clock = {
-  now: () => ({
-    monotonicMs: Number(process.hrtime.bigint()) / 1e6,
-    sinceBootMs: platform() === 'linux' ? Math.floor(uptime() * 1000) : null,
-  }),
+/** In milliseconds; `sinceBoot` is null where the system has none. */
+export interface SystemClocks {
+  readonly monotonic: () => number
+  readonly sinceBoot: (() => number) | null
+  readonly wall: () => number
 }
+
+/**
+ * To ask for the time since boot means to read a file (8 us), and a lock that is taken and given back needs some six
+ * instants. Between two readings it goes on with the monotonic clock, until that and the wall clock have drifted apart: then
+ * somebody has set the wall clock, or the machine was suspended. The wall clock decides nothing but that.
+ */
+export function clockOf({ monotonic, sinceBoot, wall }: SystemClocks): Clock {
+  if (sinceBoot === null) return { now: () => ({ monotonicMs: monotonic(), sinceBootMs: null }) }
+  let read = { monotonicMs: -Infinity, sinceBootMs: 0, wallMs: 0 }
+  return {
+    now: () => {
+      const [monotonicMs, wallMs] = [monotonic(), wall()]
+      const sinceMs = monotonicMs - read.monotonicMs
+      const driftMs = Math.abs(wallMs - read.wallMs - sinceMs)
+      if (sinceMs <= readAgainMs && driftMs <= driftMaxMs) {
+        return { monotonicMs, sinceBootMs: read.sinceBootMs + sinceMs }
+      }
+      const both = readTogether({ monotonic, sinceBoot })
+      read = { ...both, wallMs: wall() }
+      return both
+    },
+  }
+}
+
+/** Two clocks at one moment: read again when this thread had to wait between them. */
+function readTogether(clocks: { monotonic: () => number; sinceBoot: () => number }) {
+  for (let attempt = 1; ; attempt++) {
+    const before = clocks.monotonic()
+    const sinceBootMs = clocks.sinceBoot()
+    const monotonicMs = clocks.monotonic()
+    if (monotonicMs - before < 1 || attempt === 5) return { monotonicMs, sinceBootMs }
+  }
+}
+
+const readAgainMs = 1000
+/** The wall clock comes in whole milliseconds, and may run at a slightly other rate. */
+const driftMaxMs = 3
+
+export const systemClock: Clock = clockOf({
+  monotonic: () => Number(process.hrtime.bigint()) / 1e6,
+  sinceBoot: platform() === 'linux' ? () => uptime() * 1000 : null,
+  wall: () => Date.now(),
+})
 
 /** Milliseconds, never less than have passed while the two clocks went at the rate of real time. */
 export function elapsedMs(span: { readonly from: Instant; readonly to: Instant }): number {

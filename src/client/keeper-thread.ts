@@ -5,6 +5,7 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import type { MessagePort } from 'node:worker_threads'
 import { systemClock } from './clock.ts'
 import type { FromRenewer } from './keeper-messages.ts'
+import { packed } from './keeper-wire.ts'
 import { LeaseKeeper } from './keeper.ts'
 import type { Keeper, KeeperOptions, LinkEvents, RenewerLink } from './keeper.ts'
 
@@ -50,7 +51,7 @@ function connectToThread(options: KeeperOptions, events: LinkEvents): RenewerLin
   port1.on('message', (news: FromRenewer) => events.news(news))
   port1.unref()
   return {
-    post: (message) => port1.postMessage(message),
+    post: (message) => port1.postMessage(packed(message)),
     receive: () => {
       const received: { readonly message: FromRenewer } | undefined = receiveMessageOnPort(port1)
       return received?.message

@@ -2,16 +2,17 @@
 // also what ends the process when a lock is lost with `onLost: 'kill'` and the other thread is busy with something else.
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from './clock.ts'
-import { ExchangeError, Exchanges } from './exchange.ts'
-import type { ToRenewer } from './keeper-messages.ts'
+import { Exchanges } from './exchange.ts'
+import { unpacked } from './keeper-wire.ts'
+import type { Packed } from './keeper-wire.ts'
 import type { WorkerData } from './keeper-thread.ts'
-import type { RenewalFailure } from './keeping.ts'
+import { sendBy } from './renewal-exchange.ts'
 import { Renewer } from './renewer.ts'
 
 const { port, ...options }: WorkerData = workerData
 const exchanges = new Exchanges()
 /** What came by the event of the port, and was not read yet. */
-const arrived: ToRenewer[] = []
+const arrived: Packed[] = []
 
 const renewer = new Renewer(options, {
   clock: systemClock,
@@ -21,30 +22,20 @@ const renewer = new Renewer(options, {
     return { cancel: () => clearTimeout(timer) }
   },
   receive: () => {
-    const first = arrived.shift()
-    if (first !== undefined) return first
-    const received: { readonly message: ToRenewer } | undefined = receiveMessageOnPort(port)
-    return received?.message
+    const message = arrived.shift() ?? read()
+    return message === undefined ? undefined : unpacked(message)
   },
   post: (news) => port.postMessage(news),
-  send: (call, ends) => {
-    const controller = new AbortController()
-    const asked = { ...call, method: 'POST', signal: controller.signal } as const
-    exchanges.exchange(asked).then(
-      (answer) => ends.answered(answer),
-      (error: unknown) => ends.failed(failureOf(error)),
-    )
-    return { cancel: () => controller.abort() }
-  },
+  send: sendBy((request) => exchanges.exchange(request)),
   kill: () => process.kill(process.pid, 'SIGKILL'),
 })
 
-port.on('message', (message: ToRenewer) => {
+port.on('message', (message: Packed) => {
   arrived.push(message)
   renewer.run()
 })
 
-function failureOf(error: unknown): RenewalFailure {
-  const wasStale = error instanceof ExchangeError && error.wasStale
-  return { why: error instanceof Error ? error.message : String(error), wasStale }
+function read(): Packed | undefined {
+  const received: { readonly message: Packed } | undefined = receiveMessageOnPort(port)
+  return received?.message
 }

@@ -58,9 +58,10 @@ export class Renewer {
 
   #hear(): void {
     const parts = this.#parts
-    for (let said = parts.receive(); said !== undefined; said = parts.receive()) {
-      take(this.#keeping, said, parts.clock.now())
-    }
+    let said = parts.receive()
+    if (said === undefined) return
+    const now = parts.clock.now()
+    for (; said !== undefined; said = parts.receive()) take(this.#keeping, said, now)
   }
 
   #do(action: Exclude<Action, { kind: 'sleep' }>): void {
