@@ -1,12 +1,6 @@
 // Who holds a lock, as the cluster says; and how a hold is ended without its holder.
+import type { Holder } from './held-leases.ts'
 import type { Members } from './members.ts'
-
-export interface Holder {
-  readonly lock: string
-  readonly token: number
-  /** null: the lock has a TTL of its own. */
-  readonly session: string | null
-}
 
 /** With a token: only if it is that of the holder. Rejects when there is no such holder. */
 export async function readHolder(

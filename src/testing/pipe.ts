@@ -35,6 +35,11 @@ export class PipeEnd extends Duplex {
     process.nextTick(done)
   }
 
+  /** As of a socket: Node.js ends connections so when all is said. */
+  destroySoon(): void {
+    this.end(() => this.destroy())
+  }
+
   /** Whoever is at the other end sees a reset; behind an orderly end there is nothing left to reset. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#stir()

@@ -9,8 +9,8 @@ import { defaultRaftOptions } from '../raft/state.ts'
 import { createSeededChance, systemChance } from './chance.ts'
 import type { Chance } from './chance.ts'
 import { ClientMachine } from './client-machine.ts'
+import type { Holder } from './held-leases.ts'
 import { endHold, readHolder } from './holders.ts'
-import type { Holder } from './holders.ts'
 import { exchangeInProcess } from './in-process-http.ts'
 import { Members } from './members.ts'
 import { Partitions } from './partitions.ts'
@@ -113,7 +113,7 @@ export class TestCluster implements AsyncDisposable {
       isCutOff: (self, endpoint) => this.#isCutOff(self, endpoint),
       ended: onProcessEnd,
     })
-    const client = new LockClient({ endpoints: this.endpoints, ...options }, machine)
+    const client = new LockClient({ endpoints: this.endpoints, ...options }, machine.surroundings)
     this.#machines.set(client, machine)
     return client
   }
