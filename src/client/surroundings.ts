@@ -5,6 +5,8 @@ import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { Exchanges } from './exchange.ts'
 import type { ExchangeAnswer, ExchangeRequest } from './exchange.ts'
+import { threadKeeper } from './keeper-thread.ts'
+import type { Keeper, KeeperOptions } from './keeper.ts'
 
 export interface Timer {
   cancel(): void
@@ -20,6 +22,8 @@ export interface Surroundings {
   randomId(): string
   /** One HTTP exchange, no repetition. Rejects with an ExchangeError. */
   exchange(request: ExchangeRequest): Promise<ExchangeAnswer>
+  /** What renews leases: in a real process a thread of its own. */
+  createKeeper(options: KeeperOptions): Keeper
   /** Lets go of idle connections; nothing is exchanged afterwards. */
   close(): void
 }
@@ -35,6 +39,7 @@ export function processSurroundings(): Surroundings {
     random: Math.random,
     randomId: () => randomBytes(16).toString('hex'),
     exchange: (request) => exchanges.exchange(request),
+    createKeeper: threadKeeper,
     close: () => exchanges.close(),
   }
 }
