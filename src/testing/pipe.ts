@@ -37,7 +37,9 @@ export class PipeEnd extends Duplex {
 
   /** As of a socket: Node.js ends connections so when all is said. */
   destroySoon(): void {
-    this.end(() => this.destroy())
+    if (this.writable) this.end()
+    if (this.writableFinished) this.destroy()
+    else this.once('finish', () => this.destroy())
   }
 
   /** Whoever is at the other end sees a reset; behind an orderly end there is nothing left to reset. */

@@ -17,6 +17,7 @@ interface VirtualTimer {
 }
 
 export class VirtualTime implements Time {
+  /** A whole number: sums and differences of times are exact. */
   #now = 0
   /** In the order in which they fire. */
   #timers: VirtualTimer[] = []
@@ -34,8 +35,9 @@ export class VirtualTime implements Time {
     return this.#now
   }
 
+  /** As with the timers of Node.js: whole milliseconds, at least one. What is set again and again gets somewhere. */
   setTimer(delayMs: number, fire: () => void): Timer {
-    const timer = { at: this.#now + Math.max(0, delayMs), fire }
+    const timer = { at: this.#now + Math.max(1, Math.ceil(delayMs)), fire }
     const after = this.#timers.findLastIndex(({ at }) => at <= timer.at)
     if (!this.#isOver) this.#timers.splice(after + 1, 0, timer)
     return {
@@ -74,7 +76,7 @@ export class VirtualTime implements Time {
       // What the test has just begun belongs to the time before.
       this.stir()
       await this.#settle()
-      const end = this.#now + ms
+      const end = this.#now + Math.ceil(ms)
       for (let count = 1; await this.#fireNext(end); count++) if (count % timersInARowMax === 0) await turnOfTheLoop()
       this.#now = end
     })

@@ -94,6 +94,7 @@ for (const time of ['real', 'virtual'] as const) {
       paused.resume()
       await cluster.advance(3000)
       holder.assertHeld()
+      t.notOk(holder.signal.aborted)
       await holder.release()
     })
 
@@ -136,6 +137,7 @@ for (const time of ['real', 'virtual'] as const) {
       await until(() => cluster.leader !== leader)
       const lock = await whileTimePasses(cluster, cluster.client().acquire(newName()))
       await partition.heal()
+      t.not(cluster.leader, leader)
       lock.assertHeld()
       await lock.release()
     })
