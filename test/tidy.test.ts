@@ -48,6 +48,23 @@ const reach: Readonly<Record<string, Reach>> = {
     types: ['src/raft', 'src/lockfsm'],
   },
   'src/client': { values: [], types: ['src/http/api.ts', 'src/http/errors.ts'] },
+  'src/testing': {
+    values: [
+      'src/ids.ts',
+      'src/assert.ts',
+      'src/codec',
+      'src/raft/state.ts',
+      'src/lockfsm/state.ts',
+      'src/storage/batch-rules.ts',
+      'src/storage/damage.ts',
+      'src/storage/load-records.ts',
+      'src/storage/log-record.ts',
+      'src/node',
+      'src/http',
+      'src/client',
+    ],
+    types: ['src/raft', 'src/storage'],
+  },
 }
 
 /** These build the process out of the parts. */

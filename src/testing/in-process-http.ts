@@ -21,7 +21,7 @@ export function exchangeInProcess(parts: InProcessParts, asked: ExchangeRequest)
   if (member?.isUp !== true) {
     return Promise.reject(new ExchangeError('refused', `${endpoint}: nobody listens there`, { mayBeDone: false }))
   }
-  const [near, far] = PipeEnd.pair(parts.stir)
+  const [near, far] = PipeEnd.pair(() => parts.stir())
   return new Promise((resolve, reject) => {
     const lost = (why: string): void => {
       if (signal?.aborted === true) reject(new ExchangeError('aborted', 'given up', { mayBeDone: true }))

@@ -44,11 +44,12 @@ export class Members {
   }
 
   /** A cluster that is founded, and every member of which is ready. */
-  static async found({ nodes, raft, time, chance, isCut }: MembersSetup): Promise<Members> {
-    const network = new MemoryNetwork({ isCut })
+  static async found(setup: MembersSetup): Promise<Members> {
+    const { nodes, raft, time, chance } = setup
+    const network = new MemoryNetwork({ isCut: (a, b) => setup.isCut(a, b) })
     const ids = Array.from({ length: nodes }, (_, position) => asNodeId(`n${position + 1}`))
-    const setups = ids.map((id) => ({ id, members: ids, raft, time, chance, network }))
-    const members = new Members({ network, all: await Promise.all(setups.map(Member.create)), time })
+    const created = ids.map((id) => Member.create({ id, members: ids, raft, time, chance, network }))
+    const members = new Members({ network, all: await Promise.all(created), time })
     for (const member of members.all) member.start()
     await members.ready()
     return members

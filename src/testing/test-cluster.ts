@@ -55,6 +55,8 @@ type Party = NodeId | ClientMachine
 /** On real time a leader is replaced at once; on virtual time there is no hurry, and every heartbeat costs. */
 const realTimings = { heartbeatMs: 40, electionTimeoutMinMs: 200, electionTimeoutMaxMs: 400 }
 const virtualTimings = { heartbeatMs: 150, electionTimeoutMinMs: 1000, electionTimeoutMaxMs: 2000 }
+/** Longer than any call takes that does not wait for somebody else. */
+const callMs = 600_000
 /** Clients of the kit may take so long to give back what they hold when the cluster is stopped. */
 const closeMs = 2000
 
@@ -132,7 +134,7 @@ export class TestCluster implements AsyncDisposable {
   async pauseHolder(lock: Lock | string): Promise<Paused> {
     const holder = await this.#holderOf(lock)
     const machine = [...this.#machines.values()].find((candidate) => candidate.holds(holder))
-    if (machine === undefined) throw new Error(`lock ${holder.lock} is not held by a client of this cluster's client()`)
+    if (machine === undefined) throw new Error(`no client of this cluster's client() holds lock ${holder.lock}`)
     machine.pause()
     return { resume: () => machine.resume() }
   }
@@ -159,6 +161,20 @@ export class TestCluster implements AsyncDisposable {
    */
   advance(ms: number): Promise<void> {
     return this.#time.advance(ms)
+  }
+
+  /**
+   * Lets time pass until `call` is settled, and returns what it comes to. Virtual time: most calls are answered while it
+   * stands still, but who must try again after a pause (its node is gone, nobody leads) waits for it to pass.
+   */
+  async until<Result>(call: Promise<Result>): Promise<Result> {
+    let isSettled = false
+    const settled = (): void => {
+      isSettled = true
+    }
+    call.then(settled, settled)
+    await this.#time.until(() => isSettled, 'the call is settled', callMs)
+    return call
   }
 
   /** Closes the clients of the kit, then ends all nodes. May be repeated. */
@@ -197,10 +213,14 @@ export class TestCluster implements AsyncDisposable {
   }
 
   #partyOf(party: string | LockClient): Party {
-    const found =
-      typeof party === 'string' ? this.#members.all.find(({ id }) => id === party)?.id : this.#machines.get(party)
-    if (found === undefined) throw new Error(`${String(party)} is neither a node nor a client of this cluster`)
-    return found
+    if (typeof party === 'string') {
+      const member = this.#members.all.find(({ id }) => id === party)
+      if (member === undefined) throw new Error(`${party} is no node of this cluster`)
+      return member.id
+    }
+    const machine = this.#machines.get(party)
+    if (machine === undefined) throw new Error("this client is none of this cluster's client()")
+    return machine
   }
 
   #flush(): void {

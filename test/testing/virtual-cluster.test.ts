@@ -14,10 +14,10 @@ t.test('calls are answered while time stands still', async (t) => {
   t.equal(cluster.now(), before)
 })
 
-t.test('a lock is kept for an hour by its renewals', async (t) => {
+t.test('a lock is kept for ten minutes by its renewals', async (t) => {
   await using cluster = await TestCluster.start({ time: 'virtual', nodes: 1 })
   const lock = await cluster.client().acquire('a')
-  await cluster.advance(3_600_000)
+  await cluster.advance(600_000)
   lock.assertHeld()
   t.notOk(lock.signal.aborted)
   t.ok(lock.remainingMs() > 15_000)
