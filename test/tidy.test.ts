@@ -50,6 +50,23 @@ const reach: Readonly<Record<string, Reach>> = {
   'src/client': { values: [], types: ['src/http/api.ts', 'src/http/errors.ts'] },
   // `serve` loads src/main.ts when it is asked for, and nothing else does.
   'src/cli': { values: ['src/client'], types: ['src/http/api.ts'] },
+  'src/testing': {
+    values: [
+      'src/ids.ts',
+      'src/assert.ts',
+      'src/codec',
+      'src/raft/state.ts',
+      'src/lockfsm/state.ts',
+      'src/storage/batch-rules.ts',
+      'src/storage/damage.ts',
+      'src/storage/load-records.ts',
+      'src/storage/log-record.ts',
+      'src/node',
+      'src/http',
+      'src/client',
+    ],
+    types: ['src/raft', 'src/storage'],
+  },
 }
 
 /** These build the process out of the parts. */
