@@ -47,6 +47,7 @@ const reach: Readonly<Record<string, Reach>> = {
     values: ['src/ids.ts', 'src/assert.ts', 'src/codec', 'src/config.ts', 'src/node', 'src/lockfsm/views.ts'],
     types: ['src/raft', 'src/lockfsm'],
   },
+  'src/guard': { values: [] },
 }
 
 /** These build the process out of the parts. */
