@@ -72,8 +72,8 @@ export async function pass<Request extends RequestWithHeaders>(
   const verdict = await tokens.admit(fence)
   if (verdict.kind === 'stale') {
     const { highest } = verdict
-    const detail = `${highest} was seen: you are not the holder any more, stop`
-    return refused({ code: 'token_stale', detail, token, highest })
+    const detail = 'a higher token was seen: you are not the holder any more, stop'
+    return refused({ code: 'token_stale', detail, token, ...(highest === null ? {} : { highest }) })
   }
   const fencing = { ...fence, confirm: () => assertAdmitted(tokens, fence) }
   fencings.set(request, fencing)

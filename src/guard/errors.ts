@@ -57,10 +57,10 @@ export function isGuardError(error: unknown): error is GuardError {
 }
 
 export function staleToken(
-  details: { resource: string; token: number; highest?: number },
+  { resource, token, highest }: { resource: string; token: number; highest: number | null },
   cause?: unknown,
 ): GuardError {
-  const { resource, token, highest } = details
-  const seen = highest === undefined ? 'a higher one' : String(highest)
-  return new GuardError('token_stale', `token ${token} is stale for ${resource}: ${seen} was seen`, { details, cause })
+  const message = `token ${token} is stale for ${resource}: ${highest ?? 'a higher one'} was seen`
+  const details = { resource, token, ...(highest === null ? {} : { highest }) }
+  return new GuardError('token_stale', message, { details, cause })
 }

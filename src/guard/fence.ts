@@ -12,8 +12,8 @@ export interface Fence {
 
 export type Verdict =
   | { readonly kind: 'admitted' }
-  /** `highest` is the token it lost to. */
-  | { readonly kind: 'stale'; readonly highest: number }
+  /** `highest` is the token it lost to; null when the store cannot name it. */
+  | { readonly kind: 'stale'; readonly highest: number | null }
 
 /**
  * The port behind which highest tokens are remembered. `admit` compares and remembers in one step: a token that is lower

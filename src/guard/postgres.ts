@@ -69,8 +69,8 @@ export function postgresTokens(queries: PostgresQueries): HighestTokens {
         return { kind: 'admitted' }
       } catch (error) {
         const guarded = guardErrorOf(error, fence)
-        if (!isGuardError(guarded) || guarded.details.highest === undefined) throw guarded
-        return { kind: 'stale', highest: guarded.details.highest }
+        if (!isGuardError(guarded) || guarded.code !== 'token_stale') throw guarded
+        return { kind: 'stale', highest: guarded.details.highest ?? null }
       }
     },
   }
@@ -86,8 +86,7 @@ export function guardErrorOf(error: unknown, fence: Fence): unknown {
     return new GuardError('invalid_token', error.message, { details: fence, cause: error })
   }
   if (error.code !== staleTokenState) return error
-  const highest = highestIn('detail' in error ? error.detail : undefined)
-  return staleToken(highest === null ? fence : { ...fence, highest }, error)
+  return staleToken({ ...fence, highest: highestIn('detail' in error ? error.detail : undefined) }, error)
 }
 
 function highestIn(detail: unknown): number | null {
