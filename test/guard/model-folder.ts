@@ -54,7 +54,7 @@ export class ModelDisk {
         await step(() => this.#readings.add(reading))
         return step(() => this.#shown(reading))
       },
-      touch: (path) => step(() => this.#set(path, this.#files.get(path) ?? '')),
+      touch: (path) => step(() => this.#files.has(path) || this.#set(path, '')).then(() => undefined),
       create: (path, content) => step(() => this.#set(path, String(content))),
       remove: (path) => step(() => this.#remove(path)),
       rename: (names) => step(() => this.#rename(names)),
