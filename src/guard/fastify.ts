@@ -1,4 +1,4 @@
-// The door as a Fastify plugin: `app.register(fastifyFencing, { resource, tokens })`. It guards what is registered in the
+// The door as a Fastify plugin: `app.register(fastifyFencing({ resource, tokens }))`. It guards what is registered in the
 // same scope, before and after it. It looks in `preHandler`, after authentication and validation: whoever may not write
 // must not be able to raise the highest token either, because that would lock the holder out.
 import { pass, problemType } from './door.ts'
@@ -15,23 +15,26 @@ export interface ReplyLike {
   send(body: unknown): unknown
 }
 
-async function plugin<Request extends RequestWithHeaders>(
-  app: FastifyLike<Request>,
+export type FastifyPlugin<Request> = (app: FastifyLike<Request>) => Promise<void>
+
+/** Say what a request is to be given its fields: `resource: (request: FastifyRequest) => ..`. */
+export function fastifyFencing<Request extends RequestWithHeaders>(
   options: DoorOptions<Request>,
-): Promise<void> {
-  app.addHook('preHandler', async (request, reply) => {
-    const passage = await pass(request, options)
-    if (passage.kind !== 'refused') return undefined
-    reply.code(passage.problem.status)
-    reply.type(problemType)
-    // As text: a schema of the route's own must not take fields away. Returning the reply ends the request here.
-    reply.send(JSON.stringify(passage.problem))
-    return reply
+): FastifyPlugin<Request> {
+  const plugin: FastifyPlugin<Request> = async (app) => {
+    app.addHook('preHandler', async (request, reply) => {
+      const passage = await pass(request, options)
+      if (passage.kind !== 'refused') return undefined
+      reply.code(passage.problem.status)
+      reply.type(problemType)
+      // As text: a schema of the route's own must not take fields away. Returning the reply ends the request here.
+      reply.send(JSON.stringify(passage.problem))
+      return reply
+    })
+  }
+  // By these names Fastify knows a plugin that belongs to the scope that registers it, and what to call it.
+  return Object.assign(plugin, {
+    [Symbol.for('skip-override')]: true,
+    [Symbol.for('fastify.display-name')]: 'holdfast-fencing',
   })
 }
-
-/** By these names Fastify knows a plugin that belongs to the scope that registers it, and what to call it. */
-export const fastifyFencing = Object.assign(plugin, {
-  [Symbol.for('skip-override')]: true,
-  [Symbol.for('fastify.display-name')]: 'holdfast-fencing',
-})

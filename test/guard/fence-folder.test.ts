@@ -67,7 +67,7 @@ t.test('however the steps of several processes interleave, no lower token writes
       const refused = ended.filter(({ task, outcome }) => task.token === highest && outcome.kind === 'stale')
       return ended.length === all.length && overtaken.length === 0 && refused.length === 0
     }),
-    { numRuns: 4000 },
+    { numRuns: 1500 },
   )
   t.pass()
 })
@@ -89,7 +89,7 @@ t.test('processes that die between any two steps leave nothing that holds up or 
       // What the dead have left goes with the next higher token.
       return next === 'acted' && disk.names(fencePath).length === 1 && disk.content(guardedPath) === '5'
     }),
-    { numRuns: 2000 },
+    { numRuns: 800 },
   )
   t.pass()
 })
@@ -114,7 +114,7 @@ t.test(
         const lower = remembered > 1 ? await alone(disk, { kind: 'replace', token: remembered - 1 }) : 'stale'
         return lower === 'stale' && (await alone(disk, { kind: 'replace', token: Math.max(1, remembered) })) === 'acted'
       }),
-      { numRuns: 3000 },
+      { numRuns: 1200 },
     )
     t.pass()
   },
