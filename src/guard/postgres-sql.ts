@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS holdfast_tokens (
 -- The row is written for an equal token, too: under REPEATABLE READ and SERIALIZABLE a transaction that waited here goes on
 -- with the snapshot it had before, and only a row that was written since makes that a serialization failure (40001).
 CREATE OR REPLACE FUNCTION holdfast_guard(resource text, token bigint) RETURNS void
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $guard$
+LANGUAGE plpgsql AS $guard$
 DECLARE
   highest bigint;
 BEGIN
@@ -71,7 +71,7 @@ $guard$;
 -- they are next written. Triggers run in the order of their names, and this one has to see what the others made of the
 -- row. It runs before the write because one that runs after it is not called for a row that moves to another partition.
 CREATE OR REPLACE FUNCTION holdfast_guard_table(guarded regclass) RETURNS void
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $guard$
+LANGUAGE plpgsql AS $guard$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = guarded AND attname = 'fencing_token') THEN
     EXECUTE format('ALTER TABLE %s ADD COLUMN fencing_token bigint', guarded);
@@ -80,6 +80,14 @@ BEGIN
     EXECUTE format('CREATE TRIGGER zz_holdfast_guard BEFORE INSERT OR UPDATE ON %s '
       'FOR EACH ROW EXECUTE FUNCTION holdfast_refuse_stale_row()', guarded);
   END IF;
+END
+$guard$;
+
+-- Whoever calls them, the functions mean the tables of this schema, and no temporary ones of the same name.
+DO $guard$
+BEGIN
+  EXECUTE format('ALTER FUNCTION holdfast_guard SET search_path = %I, pg_temp', current_schema());
+  EXECUTE format('ALTER FUNCTION holdfast_guard_table SET search_path = %I, pg_temp', current_schema());
 END
 $guard$;
 
