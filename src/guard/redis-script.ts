@@ -1,8 +1,8 @@
 // The Lua half of the guard in Redis. Redis runs a script alone, so comparing, remembering and writing are one step. What
 // a script wrote goes to replicas and to the append-only file together.
 //
-// Lua's numbers are doubles: they hold every integer up to 2^53 exactly, which is why nothing above is taken for a token,
-// and the text of the token is kept, because Lua prints large numbers with 14 digits only.
+// Lua's numbers are doubles: they hold every integer up to 2^53 exactly, which is why nothing above is taken for a token.
+// What is kept is the text that came, so that it does not depend on how a number is printed.
 //
 // KEYS[1] is where the highest token is remembered, ARGV[1] the token. The rest is a list of commands, each as the number
 // of its words, then the words: 0 and the word itself, or the number of one of the KEYS. So every key that is touched is a

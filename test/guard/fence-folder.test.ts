@@ -14,7 +14,7 @@ const tasks = fc.array(
   fc.record<Task>({ kind: fc.constantFrom('replace', 'replace', 'see'), token: fc.integer({ min: 1, max: 4 }) }),
   { minLength: 2, maxLength: 5 },
 )
-const draws = fc.array(fc.nat(59), { minLength: 30, maxLength: 160 })
+const draws = fc.array(fc.nat(239), { minLength: 30, maxLength: 160 })
 
 interface Ended {
   readonly task: Task
@@ -120,6 +120,32 @@ t.test(
   },
 )
 
+t.test('a mark that goes while a former holder looks for it is not missed: its attempt has gone before', async (t) => {
+  // What comes or goes while the folder is read is not shown.
+  const disk = new ModelDisk(() => 1)
+  const ended = start(disk, [
+    { kind: 'replace', token: 1 },
+    { kind: 'replace', token: 2 },
+    { kind: 'replace', token: 3 },
+  ])
+  const [looking, beginningToLook] = [2, 1]
+  const [attempting, marking, syncing] = [1, 1, 1]
+  await disk.take('p0', looking)
+  await disk.take('p1')
+  t.same(disk.landed, ['2'])
+  await disk.take('p0', attempting + marking + syncing + beginningToLook)
+  await disk.take('p2', looking + attempting + marking + syncing + looking)
+  const clearing = 2
+  await disk.take('p2', clearing)
+  await disk.take('p0')
+  await disk.take('p2')
+  t.same(disk.landed, ['2', '3'])
+  t.same(
+    ended.map(({ outcome }) => outcome.kind),
+    ['acted', 'stale', 'acted'],
+  )
+})
+
 t.test('a stale token is refused without leaving a trace', async (t) => {
   const disk = new ModelDisk(() => 0)
   t.equal(await alone(disk, { kind: 'replace', token: 34 }), 'acted')
@@ -132,7 +158,7 @@ t.test('a stale token is refused without leaving a trace', async (t) => {
 t.test('what others put into the folder is left alone', async (t) => {
   const disk = new ModelDisk(() => 0)
   const folder = disk.folder('somebody')
-  const foreign = ['README', 'token-', 'token-99', 'write-me', 'token-00000000000000990']
+  const foreign = ['README', 'token-', 'token-99', 'write-me', 'token-00000000000000990', 'token-0000000000000099-old']
   const putting = Promise.all(foreign.map((name) => folder.create(`${fencePath}/${name}`, '', null)))
   await disk.run(go)
   await putting

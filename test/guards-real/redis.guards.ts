@@ -144,7 +144,7 @@ t.test('tokens outlive the server', async (t) => {
 t.test('in Redis Cluster keys with the resource’s tag are guarded, others are refused', async (t) => {
   const own = await startRedis(t, { isCluster: true })
   const cluster = own.connectCluster()
-  for (const resource of ['orders', 'a}b', '{}', 'a{b}c', '%7D']) {
+  for (const resource of ['orders', 'a}b', '}b', '{}', 'a{b}c', '%7D']) {
     const key = `${hashTag(resource)}:state`
     await guardedSet(cluster, { resource, token: 34, key, value: 'x' })
     await t.rejects(guardedSet(cluster, { resource, token: 33, key, value: 'late' }), { code: 'token_stale' }, resource)
