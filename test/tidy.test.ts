@@ -67,6 +67,7 @@ const reach: Readonly<Record<string, Reach>> = {
     ],
     types: ['src/raft', 'src/storage'],
   },
+  'src/guard': { values: [] },
 }
 
 /** These build the process out of the parts. */
