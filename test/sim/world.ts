@@ -9,6 +9,7 @@ import type { Failure, Report } from '../../src/node/host.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
 import type { LogBatch } from '../../src/storage/log-store.ts'
+import { BoundChecks } from './checks/bounds.ts'
 import { KeepingChecks } from './checks/keeping-checks.ts'
 import { LockChecks } from './checks/lock-checks.ts'
 import { TimeChecks } from './checks/time-checks.ts'
@@ -42,6 +43,7 @@ export class World {
   readonly lockChecks: LockChecks
   readonly #keepingChecks: KeepingChecks
   readonly #timeChecks: TimeChecks
+  readonly #boundChecks = new BoundChecks()
   readonly clients: readonly Client[]
   readonly locks: readonly LockName[]
   readonly facts: SharedFacts = { ackedIndex: 0, operations: 0, grants: 0, closing: false, dismissed: false }
@@ -224,6 +226,7 @@ export class World {
     const replica = machine.node?.replica
     if (replica === null || replica === undefined) return
     this.#timeChecks.turned(machine, replica.core.raft)
+    this.#boundChecks.turned(machine, replica.core.raft)
     this.#checkMember(machine)
     const { role, currentTerm } = replica.core.raft
     if (role.kind === 'leader' && currentTerm > this.#termLed) {
