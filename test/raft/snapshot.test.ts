@@ -349,18 +349,25 @@ t.test('DESIGN 6 who has lost its state votes and acknowledges, but neither appl
 
 // ---- what others got wrong
 
-t.test('§7 B61 who installs a snapshot polls with it, and asks for votes when the install is on its disk', async (t) => {
-  const core = follower()
-  t.match(lines(receiveSnapshot(core, [9, 3])), ['installs a snapshot of 9/3, write 1'])
-  const polls = lines(tickAfter(core, 600))
-  t.match(polls, ['-> n2 preVote term 4 poll 1 last 9/3', /n3/, 'polls in term 3'])
-  const campaigns = lines(receive(core, 'n3', preVoteResponse({ term: 4, poll: 1, granted: true })))
-  t.match(campaigns, ['asks for write 2: term 4 vote n1', /requestVote term 4 last 9\/3 \(after write 2\)/])
-  // A later term is heard all the same, and an install that hangs for a second keeps it from asking again.
-  t.match(lines(receive(core, 'n2', append({ term: 5, after: [9, 3] }))), [/write 3: term 5/, /match 3/, /follows n2/])
-  t.same(lines(tickAfter(core, 600)), [])
-  t.equal(core.state.role.kind, 'follower')
-})
+t.test(
+  '§7 B61 who installs a snapshot polls with it, and asks for votes when the install is on its disk',
+  async (t) => {
+    const core = follower()
+    t.match(lines(receiveSnapshot(core, [9, 3])), ['installs a snapshot of 9/3, write 1'])
+    const polls = lines(tickAfter(core, 600))
+    t.match(polls, ['-> n2 preVote term 4 poll 1 last 9/3', /n3/, 'polls in term 3'])
+    const campaigns = lines(receive(core, 'n3', preVoteResponse({ term: 4, poll: 1, granted: true })))
+    t.match(campaigns, ['asks for write 2: term 4 vote n1', /requestVote term 4 last 9\/3 \(after write 2\)/])
+    // A later term is heard all the same, and an install that hangs for a second keeps it from asking again.
+    t.match(lines(receive(core, 'n2', append({ term: 5, after: [9, 3] }))), [
+      /write 3: term 5/,
+      /match 3/,
+      /follows n2/,
+    ])
+    t.same(lines(tickAfter(core, 600)), [])
+    t.equal(core.state.role.kind, 'follower')
+  },
+)
 
 t.test('§7 B28 B29 an append from before a log without entries, or at its start, is no conflict', async (t) => {
   for (const [after, answer] of [

@@ -253,17 +253,24 @@ t.test('DESIGN 3 an offer ends when the disk works again, or when a transfer is 
   t.match(roleOf(asked, 'leader').transfer, { to: 'n3', isAsked: true })
 })
 
-t.test('thesis §3.10 B59 one that waits for a snapshot is told when it has it (LeaderTransferAfterSnapshot)', async (t) => {
-  const core = settledLeader()
-  persistAll(core)
-  give(core, { kind: 'trimLog', upTo: asIndex(1) })
-  give(core, { kind: 'peerConnected', peer: asNodeId('n3'), restarted: true })
-  receive(core, 'n3', rejected({ term: 1, at: 1, hint: [0, 0] }))
-  t.match(lines(tickAfter(core, 0)), ['sends n3 a snapshot'])
-  t.same(lines(give(core, transferTo('n3'))), [])
-  t.same(lines(give(core, { kind: 'snapshotEnded', to: asNodeId('n3'), index: asIndex(1) })), [], 'its word is awaited')
-  t.same(lines(receive(core, 'n3', accepted({ term: 1, match: 1 }))), ['-> n3 timeoutNow term 1 last 1'])
-})
+t.test(
+  'thesis §3.10 B59 one that waits for a snapshot is told when it has it (LeaderTransferAfterSnapshot)',
+  async (t) => {
+    const core = settledLeader()
+    persistAll(core)
+    give(core, { kind: 'trimLog', upTo: asIndex(1) })
+    give(core, { kind: 'peerConnected', peer: asNodeId('n3'), restarted: true })
+    receive(core, 'n3', rejected({ term: 1, at: 1, hint: [0, 0] }))
+    t.match(lines(tickAfter(core, 0)), ['sends n3 a snapshot'])
+    t.same(lines(give(core, transferTo('n3'))), [])
+    t.same(
+      lines(give(core, { kind: 'snapshotEnded', to: asNodeId('n3'), index: asIndex(1) })),
+      [],
+      'its word is awaited',
+    )
+    t.same(lines(receive(core, 'n3', accepted({ term: 1, match: 1 }))), ['-> n3 timeoutNow term 1 last 1'])
+  },
+)
 
 t.test('§5.4.1 B10 who is told to campaign asks for votes when the tail that it names is on its disk', async (t) => {
   const core = startCore()

@@ -17,25 +17,28 @@ function restoreBySnapshot({ script, a, b }: Scene): void {
   script.until(() => script.replicaOf(b).appliedIndex === script.world.lockChecks.index, 'it has caught up')
 }
 
-t.test('B02 a vote that could not be stored is not given: who should give it ends, and nobody leads by it', async (t) => {
-  // One of them campaigns first and is the voter for itself, the other is asked.
-  const ends = [1, 2].map((follower) => {
-    const { script, a, b, c } = scene()
-    const term = script.replicaOf(a).core.raft.currentTerm
-    const voter = follower === 1 ? b : c
-    a.crash(true)
-    voter.disk.failNextWrite(new Error('EIO: i/o error'))
-    script.until(() => script.world.failures.has(voter.id), 'the first write of an election fails')
-    script.pass(3000)
-    assert(script.world.leader === null, 'nobody was elected by a vote that is not on a disk')
-    const { code } = script.world.failures.get(voter.id) ?? {}
-    voter.start()
-    script.until(() => script.world.leader !== null && script.isSettled, 'they elect a leader')
-    assert(script.replicaOf(script.leader).core.raft.currentTerm > term, 'of a later term')
-    return code
-  })
-  t.same(ends, ['write_failed', 'write_failed'])
-})
+t.test(
+  'B02 a vote that could not be stored is not given: who should give it ends, and nobody leads by it',
+  async (t) => {
+    // One of them campaigns first and is the voter for itself, the other is asked.
+    const ends = [1, 2].map((follower) => {
+      const { script, a, b, c } = scene()
+      const term = script.replicaOf(a).core.raft.currentTerm
+      const voter = follower === 1 ? b : c
+      a.crash(true)
+      voter.disk.failNextWrite(new Error('EIO: i/o error'))
+      script.until(() => script.world.failures.has(voter.id), 'the first write of an election fails')
+      script.pass(3000)
+      assert(script.world.leader === null, 'nobody was elected by a vote that is not on a disk')
+      const { code } = script.world.failures.get(voter.id) ?? {}
+      voter.start()
+      script.until(() => script.world.leader !== null && script.isSettled, 'they elect a leader')
+      assert(script.replicaOf(script.leader).core.raft.currentTerm > term, 'of a later term')
+      return code
+    })
+    t.same(ends, ['write_failed', 'write_failed'])
+  },
+)
 
 t.test('B97 B111 a grant that its leader died of is found by a retry at any other node, once', async (t) => {
   const { script, a, b, c } = scene()
@@ -101,6 +104,9 @@ t.test('B112 whoever is asked after a session has ended shows no holder, however
   }
   t.ok(behind.size > 3, `it catches up in ${behind.size} steps, asked in each`)
   script.until(() => [...reads].every(({ token }) => token !== 'waiting'), 'all are answered')
-  t.ok([...reads].every(({ token }) => token === null || token === 'failed'), 'nobody is shown to hold it')
+  t.ok(
+    [...reads].every(({ token }) => token === null || token === 'failed'),
+    'nobody is shown to hold it',
+  )
   t.ok([...reads].some(({ token }) => token === null))
 })
