@@ -78,10 +78,13 @@ for (const time of ['real', 'virtual'] as const) {
         await cluster.advance(1500)
         t.notOk(next.isGranted)
         holder.assertHeld()
+        // Whoever asks the lock for its signal makes it look at the clock.
+        const { signal } = holder
         const paused = await cluster.pauseHolder(name)
         await until(() => next.isGranted)
+        t.notOk(signal.aborted, 'a process that is stopped notices nothing')
         paused.resume()
-        await until(() => holder.signal.aborted)
+        await until(() => signal.aborted)
         t.throws(() => holder.assertHeld(), { code: 'lock_lost' })
         await (await next.lock).release()
       },
@@ -170,10 +173,12 @@ function standInLine(client: LockClient, name: string): { isGranted: boolean; lo
   return waiting
 }
 
-t.test('errors of the kit’s clients are those of the client', async (t) => {
+t.test('one node is a cluster, too, and its errors are those of any client', async (t) => {
   await using cluster = await TestCluster.start({ time: 'virtual', nodes: 1 })
   const holder = await cluster.client().acquire('a')
   t.equal(await cluster.client().tryAcquire('a'), null)
+  await cluster.failover()
+  holder.assertHeld()
   const error: unknown = await cluster
     .client()
     .acquire('a', { waitMs: 0 })
