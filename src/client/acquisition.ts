@@ -2,12 +2,13 @@
 // grant are found again wherever they are repeated; an acquire that ends without an answer to its last attempt leaves
 // something behind that has to be withdrawn. The wait is counted from the first attempt.
 import { isGranted, isStillWaiting } from './answers.ts'
-import { abortedBy, Call } from './calls.ts'
+import { aborted, Call } from './calls.ts'
 import type { Attempt, CallParts, Outcome } from './calls.ts'
 import type { Instant } from './clock.ts'
 import type { HoldfastError } from './errors.ts'
 import type { ExchangeAnswer } from './exchange.ts'
 import { callMaxMs, waitMaxMs } from './options.ts'
+import { Stopper } from './stopping.ts'
 import type { WaitWatch } from './wait-watch.ts'
 import type { GivenUp } from './withdrawals.ts'
 
@@ -54,7 +55,7 @@ export class Acquisition {
   readonly #path: string
   #requestId: string
   /** Of the attempt under way. */
-  #controller = new AbortController()
+  #stopper = new Stopper()
   #ended: HoldfastError | null = null
   #unwatch: (() => void) | null = null
   /** The cluster said that the request waits. */
@@ -71,36 +72,32 @@ export class Acquisition {
   /** Ends it from outside, with this error. */
   end(error: HoldfastError): void {
     this.#ended ??= error
-    this.#controller.abort()
+    this.#stopper.stop()
   }
 
   /** Rejects with a HoldfastError; nothing is held or awaited then, or it is being withdrawn. */
   async granted(): Promise<Granted> {
     const { signal } = this.#asked
-    const onAbort = (): void => this.end(abortedBy(signal))
+    const onAbort = (): void => this.end(aborted(signal))
     if (signal?.aborted === true) onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      return await this.#untilGranted()
+      for (;;) {
+        const beganMs = this.#call.elapsedMs()
+        const outcome = await this.#call.attempt(this.#attempt(beganMs))
+        this.#unwatch?.()
+        this.#unwatch = null
+        const granted = this.#grantIn(outcome)
+        if (granted !== null) return granted
+        const isPoll = outcome.kind === 'answered' && this.#isWaiting && this.#call.elapsedMs() - beganMs >= pollMinMs
+        if (!isPoll) await this.#call.again(this.#stopper)
+      }
     } catch (error) {
       if (this.#call.mayBeDone || this.#isWaiting) this.#withdraw()
       throw error
     } finally {
       this.#unwatch?.()
       signal?.removeEventListener('abort', onAbort)
-    }
-  }
-
-  async #untilGranted(): Promise<Granted> {
-    for (;;) {
-      const beganMs = this.#call.elapsedMs()
-      const outcome = await this.#call.attempt(this.#attempt(beganMs))
-      this.#unwatch?.()
-      this.#unwatch = null
-      const granted = this.#grantIn(outcome)
-      if (granted !== null) return granted
-      const isPoll = outcome.kind === 'answered' && this.#isWaiting && this.#call.elapsedMs() - beganMs >= pollMinMs
-      if (!isPoll) await this.#call.again(this.#controller.signal)
     }
   }
 
@@ -118,7 +115,7 @@ export class Acquisition {
         return null
       case 'aborted':
         if (this.#ended !== null) throw this.#ended
-        this.#controller = new AbortController()
+        this.#stopper = new Stopper()
         this.#call.silent()
         return null
       case 'failed':
@@ -154,9 +151,9 @@ export class Acquisition {
       path: this.#path,
       body: { ...call, waitMs: askedMs, requestId: this.#requestId, owner, metadata },
       waitMs: call.pollMs ?? askedMs,
-      signal: this.#controller.signal,
+      signal: this.#stopper,
       asking: (endpoint) => {
-        if (askedMs > 0) this.#unwatch = this.#parts.watch.watch(endpoint, () => this.#controller.abort())
+        if (askedMs > 0) this.#unwatch = this.#parts.watch.watch(endpoint, () => this.#stopper.stop())
       },
     }
   }

@@ -1,7 +1,16 @@
 // What users ask for, checked before anything is sent or begun: who writes JavaScript, or a number that came from
 // elsewhere, hears of a mistake here and not from a node. Throws `invalid_option`.
 import { HoldfastError } from './errors.ts'
-import { checkLabel, checkLockName, checkMetadata, checkOnLost, checkTimeout, checkTtl, checkWait } from './options.ts'
+import {
+  checkLabel,
+  checkLockName,
+  checkMetadata,
+  checkOnLost,
+  checkTimeout,
+  checkTtl,
+  checkWait,
+  ttlMaxMs,
+} from './options.ts'
 import type {
   AcquireOptions,
   CallOptions,
@@ -11,8 +20,6 @@ import type {
   WithLockOptions,
   Work,
 } from './types.ts'
-
-const minHoldMaxMs = 86_400_000
 
 export function checkLeader(name: string, options: CallOptions): void {
   checkLockName(name)
@@ -43,8 +50,8 @@ export function checkTry(name: string, options: TryAcquireOptions): void {
 export function checkWithLock(name: string, options: WithLockOptions): void {
   checkAcquire(name, options)
   const { minHoldMs } = options
-  if (minHoldMs === undefined || (minHoldMs >= 0 && minHoldMs <= minHoldMaxMs)) return
-  throw invalid('minHoldMs', `a number of milliseconds from 0 to ${minHoldMaxMs}`)
+  if (minHoldMs === undefined || (minHoldMs >= 0 && minHoldMs <= ttlMaxMs)) return
+  throw invalid('minHoldMs', `a number of milliseconds from 0 to ${ttlMaxMs}`)
 }
 
 export function checkSession(options: SessionOptions): void {

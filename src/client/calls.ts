@@ -11,6 +11,7 @@ import type { CommonDetails } from './errors.ts'
 import { ExchangeError } from './exchange.ts'
 import type { ExchangeAnswer, ExchangeRequest } from './exchange.ts'
 import type { Check } from './shapes.ts'
+import type { StopSignal } from './stopping.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** A node says after three seconds that it finds no leader; whoever says nothing for longer is asked no more. */
@@ -32,7 +33,7 @@ export interface CallParts {
 export interface CallTerms {
   /** With all attempts and pauses. */
   readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: StopSignal | undefined
   /** Asks nobody else. */
   readonly endpoint?: string | undefined
   /** A read does nothing; any other call is repeated after an unknown outcome unless that would do it twice. */
@@ -43,7 +44,7 @@ export interface Attempt extends Pick<ExchangeRequest, 'method' | 'path' | 'body
   /** How long the node may keep the request before it answers; 0 or absent: it answers at once. */
   readonly waitMs?: number
   /** Ends this attempt; default: the signal of the call. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: StopSignal | undefined
   /** Told whom this attempt asks. */
   readonly asking?: (endpoint: string) => void
 }
@@ -219,7 +220,7 @@ export class Call {
 /** Also returns when the signal fires. */
 function pause(
   surroundings: Surroundings,
-  { pauseMs, signal }: { pauseMs: number; signal: AbortSignal | undefined },
+  { pauseMs, signal }: { pauseMs: number; signal: StopSignal | undefined },
 ): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) return resolve()
@@ -256,7 +257,7 @@ export async function makeCall<Result>(
       case 'refused':
         throw outcome.error
       case 'aborted':
-        throw abortedBy(terms.signal)
+        throw aborted(terms.signal)
       case 'failed':
         break
     }
@@ -264,6 +265,8 @@ export async function makeCall<Result>(
   }
 }
 
-export function abortedBy(signal: AbortSignal | undefined): HoldfastError {
-  return new HoldfastError('aborted', 'aborted: the call was given up by its signal', { cause: signal?.reason })
+/** The error of a call whose signal fired; an `AbortSignal` may say why it did. */
+export function aborted(signal: StopSignal | undefined): HoldfastError {
+  const cause: unknown = signal instanceof AbortSignal ? signal.reason : undefined
+  return new HoldfastError('aborted', 'aborted: the call was given up by its signal', { cause })
 }

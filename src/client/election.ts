@@ -83,13 +83,13 @@ export class Candidate implements Election, Belonging {
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     const askers = this.#askers
     this.#askers = []
-    for (const { reject } of askers) reject(reason)
+    for (const asker of askers) asker.reject(reason)
   }
 
   #onElected(office: HeldLock): void {
     const askers = this.#askers
     this.#askers = []
-    for (const { resolve } of askers) resolve(office)
+    for (const asker of askers) asker.resolve(office)
     callOut(() => this.#options.onElected?.(office))
   }
 

@@ -1,10 +1,11 @@
 // One HTTP exchange: a request, and its answer as JSON or the reason why there is none. Nothing is repeated, redirected or
 // guessed here; what may have arrived at the other end and what cannot have is told apart, because everything that the
 // callers conclude rests on it. The whole exchange has one time limit, so that an answer that drips is no answer.
-import { Agent, request } from 'node:http'
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
-import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
-import type { Socket } from 'node:net'
+import { request } from 'node:http'
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import { request as tlsRequest } from 'node:https'
+import { cameAbout, PlainAgent, SecureAgent } from './connections.ts'
+import type { StopSignal } from './stopping.ts'
 
 export interface ExchangeRequest {
   /** `http://host:port` or `https://host:port`. */
@@ -16,7 +17,7 @@ export interface ExchangeRequest {
   readonly body?: unknown
   /** From now to the last byte of the answer. */
   readonly timeoutMs: number
-  readonly signal?: AbortSignal
+  readonly signal?: StopSignal
 }
 
 export interface ExchangeAnswer {
@@ -63,10 +64,6 @@ export class ExchangeError extends Error {
   }
 }
 
-/** A node in the same house answers in a millisecond; two seconds of trying are one repetition of a lost first packet. */
-const connectMs = 2000
-/** A peer whose machine is gone sends nothing more: so long after that the kernel begins to ask. */
-const keepAliveProbeMs = 5000
 /** Lists of a thousand locks or sessions with all their metadata, and a session that holds a hundred thousand locks. */
 const readBytesMax = 64 * 1024 * 1024
 const changeBytesMax = 1024 * 1024
@@ -75,7 +72,6 @@ const changeBytesMax = 1024 * 1024
 interface Place {
   readonly send: typeof request
   readonly agent: Agent
-  readonly connected: 'connect' | 'secureConnect'
   readonly hostname: string
   readonly port: string
   readonly hostHeader: string
@@ -83,14 +79,14 @@ interface Place {
 
 /** Keep-alive connections to any number of endpoints. */
 export class Exchanges {
-  readonly #agent = new Agent({ keepAlive: true, keepAliveMsecs: keepAliveProbeMs })
-  readonly #tlsAgent = new TlsAgent({ keepAlive: true, keepAliveMsecs: keepAliveProbeMs })
+  readonly #agent = new PlainAgent()
+  readonly #tlsAgent = new SecureAgent()
   readonly #places = new Map<string, Place>()
 
   /** Rejects with an ExchangeError. */
   exchange(asked: ExchangeRequest): Promise<ExchangeAnswer> {
     const place = this.#placeOf(asked.endpoint)
-    return new Promise((answer, fail) => void new Exchange(place, asked, { answer, fail }))
+    return new Promise((answer, fail) => new Exchange(asked, { answer, fail }).begin(place))
   }
 
   /** Lets go of all connections. */
@@ -107,7 +103,6 @@ export class Exchanges {
     const place: Place = {
       send: isTls ? tlsRequest : request,
       agent: isTls ? this.#tlsAgent : this.#agent,
-      connected: isTls ? 'secureConnect' : 'connect',
       // An IPv6 address stands in brackets in a URL, and nowhere else.
       hostname: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
       port: port === '' ? (isTls ? '443' : '80') : port,
@@ -126,44 +121,32 @@ interface Ends {
 class Exchange {
   readonly #asked: ExchangeRequest
   readonly #ends: Ends
-  readonly #request: ClientRequest
-  readonly #timer: NodeJS.Timeout
-  #connectTimer: NodeJS.Timeout | null = null
-  #isConnected = false
+  #request: ClientRequest | null = null
+  #timer: NodeJS.Timeout | null = null
   #answer: IncomingMessage | null = null
-  #chunks: Buffer[] = []
+  readonly #chunks: Buffer[] = []
   #bytes = 0
   #isOver = false
 
-  constructor(place: Place, asked: ExchangeRequest, ends: Ends) {
+  constructor(asked: ExchangeRequest, ends: Ends) {
     this.#asked = asked
     this.#ends = ends
-    const text = asked.body === undefined ? '' : JSON.stringify(asked.body)
-    this.#request = place.send(optionsOf(place, asked, text))
-    this.#timer = setTimeout(() => this.#fail('silent', `no answer within ${asked.timeoutMs} ms`), asked.timeoutMs)
-    this.#request.on('socket', (socket) => this.#onSocket(socket, place.connected))
-    this.#request.on('response', (answer) => this.#onAnswer(answer))
-    this.#request.on('error', (error) => this.#onError(error))
-    asked.signal?.addEventListener('abort', this.#onAbort, { once: true })
-    this.#request.end(text)
-    if (asked.signal?.aborted === true) this.#onAbort()
+  }
+
+  begin(place: Place): void {
+    const { body, timeoutMs, signal } = this.#asked
+    const text = body === undefined ? '' : JSON.stringify(body)
+    const request = place.send(optionsOf(place, this.#asked, text))
+    this.#request = request
+    this.#timer = setTimeout(() => this.#fail('silent', `no answer within ${timeoutMs} ms`), timeoutMs)
+    request.on('response', (answer) => this.#onAnswer(answer))
+    request.on('error', (error) => this.#onError(error))
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    request.end(text)
+    if (signal?.aborted === true) this.#onAbort()
   }
 
   readonly #onAbort = (): void => this.#fail('aborted', 'given up')
-
-  #onSocket(socket: Socket, connected: Place['connected']): void {
-    if (this.#request.reusedSocket) {
-      this.#isConnected = true
-      return
-    }
-    if (this.#isOver) return
-    const giveUp = (): void => this.#fail('refused', `no connection within ${connectMs} ms`)
-    this.#connectTimer = setTimeout(giveUp, connectMs)
-    socket.once(connected, () => {
-      this.#isConnected = true
-      if (this.#connectTimer !== null) clearTimeout(this.#connectTimer)
-    })
-  }
 
   #onAnswer(answer: IncomingMessage): void {
     this.#answer = answer
@@ -199,12 +182,12 @@ class Exchange {
     if (this.#isOver) return
     this.#finish()
     const { endpoint } = this.#asked
-    const isConnected = this.#isConnected
+    const isConnected = cameAbout(this.#request?.socket ?? null)
     const said = isConnected || kind === 'aborted' ? kind : 'refused'
     const mayBeDone = isConnected && !this.#isDeclined()
-    const wasStale = said === 'lost' && this.#request.reusedSocket && this.#answer === null
+    const wasStale = said === 'lost' && this.#request?.reusedSocket === true && this.#answer === null
     this.#ends.fail(new ExchangeError(said, `${endpoint}: ${why}`, { mayBeDone, wasStale, cause }))
-    this.#request.destroy()
+    this.#request?.destroy()
   }
 
   /** Whoever redirects or refuses a request has not acted on it, whoever it is. */
@@ -215,8 +198,7 @@ class Exchange {
 
   #finish(): void {
     this.#isOver = true
-    clearTimeout(this.#timer)
-    if (this.#connectTimer !== null) clearTimeout(this.#connectTimer)
+    if (this.#timer !== null) clearTimeout(this.#timer)
     this.#asked.signal?.removeEventListener('abort', this.#onAbort)
   }
 }
@@ -233,19 +215,16 @@ function optionsOf(place: Place, { method, path, body }: ExchangeRequest, text: 
 
 /** The answer, or what is wrong with it. */
 function readAnswer(answer: IncomingMessage, chunks: readonly Buffer[]): ExchangeAnswer | string {
-  const { statusCode: status = 0, headers } = answer
-  const type = headers['content-type'] ?? 'no type'
-  const leader = headers['holdfast-leader']
-  const shown = {
-    status,
-    leader: typeof leader === 'string' ? leader : null,
-    retryAfterMs: retryAfterMs(headers['retry-after']),
-  }
+  const { statusCode: status = 0, rawHeaders } = answer
+  const { type, leader, retryAfter } = headersIn(rawHeaders)
+  const shown = { status, leader, retryAfterMs: retryAfter === null ? null : retryMs(retryAfter) }
   if (status === 204) return { ...shown, body: null }
   if (status < 200 || (status >= 300 && status < 400)) return `status ${status}, which no node answers`
-  if (!/^application\/(?:problem\+)?json(?:$|[; ])/i.test(type)) return `status ${status} with ${type} instead of JSON`
-  const [first, ...others] = chunks
-  const text = (others.length === 0 ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks)).toString()
+  if (type === null || !/^application\/(?:problem\+)?json(?:$|[; ])/i.test(type)) {
+    return `status ${status} with ${type ?? 'no type'} instead of JSON`
+  }
+  const [first = Buffer.alloc(0)] = chunks
+  const text = (chunks.length > 1 ? Buffer.concat(chunks) : first).toString()
   try {
     return { ...shown, body: JSON.parse(text) }
   } catch {
@@ -253,6 +232,28 @@ function readAnswer(answer: IncomingMessage, chunks: readonly Buffer[]): Exchang
   }
 }
 
-function retryAfterMs(header: string | undefined): number | null {
-  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : null
+/** As they were sent, name and value by turns: a table of all of them would cost more than these three. */
+function headersIn(raw: readonly string[]) {
+  let [type, leader, retryAfter]: (string | null)[] = [null, null, null]
+  for (let n = 0; n + 1 < raw.length; n += 2) {
+    const value = raw[n + 1] ?? ''
+    switch (raw[n]?.toLowerCase()) {
+      case 'content-type':
+        type = value
+        break
+      case 'holdfast-leader':
+        leader = value
+        break
+      case 'retry-after':
+        retryAfter = value
+        break
+      default:
+    }
+  }
+  return { type: type ?? null, leader: leader ?? null, retryAfter: retryAfter ?? null }
+}
+
+/** Dates, which no node sends, say nothing. */
+function retryMs(header: string): number | null {
+  return /^\d{1,6}$/.test(header) ? Number(header) * 1000 : null
 }

@@ -31,7 +31,7 @@ export class Holding {
   constructor(parts: HoldingParts) {
     this.#parts = parts
     this.#state = { kind: 'held', kept: notYetKept }
-    this.keepBy(parts.hold)
+    this.keepBy((lost) => parts.hold(lost))
   }
 
   get signal(): AbortSignal {

@@ -4,9 +4,11 @@
 // A lease is renewed when a third of its TTL has passed since the last renewal that was answered was sent; one call carries
 // all sessions that are due or soon will be. Who is silent is not given up but asked beside another: any answer counts, from
 // the moment its own request was sent. A deadline is never moved to an earlier moment, and never by what was not answered.
-import { laterOf, leftMs, marginMs } from './clock.ts'
+import { leftMs } from './clock.ts'
 import type { Instant, Period } from './clock.ts'
-import type { FromRenewer, LeaseName, NumberedLease, Renewed, SaidOver, ToRenewer, WhyLost } from './keeper-messages.ts'
+import { hasEnded, isDueAgain, isNews, keep, lostInMs, wasNotRenewed, wasRenewed, wasSent } from './kept-lease.ts'
+import type { KeptLease } from './kept-lease.ts'
+import type { FromRenewer, LeaseName, NumberedLease, Renewed, ToRenewer, WhyLost } from './keeper-messages.ts'
 import { readLockAnswer, readSessionsAnswer } from './renewal-answers.ts'
 import type { AnswerText, RenewalAnswer } from './renewal-answers.ts'
 import { createRoute, endpointAnswered, endpointFailed, pickEndpoint } from './renewal-route.ts'
@@ -23,25 +25,8 @@ export interface Keeping {
   lastRenewal: number
   /** Renewals of which an answer may still be expected soon. */
   awaited: number
-}
-
-interface KeptLease extends NumberedLease {
-  /** The deadline: of the newest renewal that was answered. */
-  valid: Period
-  /** When that renewal was sent. */
-  renewedFrom: Instant
-  /** When the next one is sent. */
-  due: Period
-  /** Renewals under way. */
-  underWay: number
-  /** Since a renewal was answered. */
-  failures: number
-  lastFailure: string | null
-  /** To which the last renewal went, while it was not answered. */
-  asked: string | null
-  stage: 'kept' | 'lost'
-  /** When the process is to end, whatever it is doing; null when it is not, or has been killed. */
-  endAt: Period | null
+  /** So long there is nothing to do for any lease, unless something happens; null when that is not known. */
+  quiet: Period | null
 }
 
 interface Renewal {
@@ -86,12 +71,12 @@ export interface RenewalFailure {
 
 /** A timer does not count a suspension, so the clock that does is looked at so often. */
 const lookEveryMs = 500
-/** Sessions that will be due within this share of their TTL come along with those that are. */
-const soonShare = 1 / 12
+/** Sessions that will be due within this share of their TTL come along: with half of a third, any two come together. */
+const soonShare = 1 / 6
 /** As many as the API takes in a call. */
 const sessionsMax = 1000
 const awaitedMax = 64
-/** With the pauses between them no lease has more than six renewals under way. */
+/** With a pause of an eighth of its TTL between them, a lease has never more than six renewals under way. */
 const timeoutMaxMs = 10_000
 
 export function createKeeping(options: {
@@ -108,6 +93,7 @@ export function createKeeping(options: {
     toDo: [],
     lastRenewal: 0,
     awaited: 0,
+    quiet: null,
   }
 }
 
@@ -115,12 +101,12 @@ export function createKeeping(options: {
 export function take(state: Keeping, happening: Happening, now: Instant): void {
   switch (happening.kind) {
     case 'hold':
-      return hold(state, happening.lease)
+      return hold(state, happening.lease, now)
     case 'forget':
       return forget(state, happening.id, now)
     case 'givenUp': {
       const lease = state.leases.get(happening.id)
-      if (lease?.stage === 'kept') giveUp(lease)
+      if (lease !== undefined) lease.stage = 'lost'
       return
     }
     case 'answered':
@@ -134,6 +120,9 @@ export function take(state: Keeping, happening: Happening, now: Instant): void {
 export function next(state: Keeping, now: Instant): Action {
   const first = state.toDo.shift()
   if (first !== undefined) return first
+  const quietForMs = state.quiet === null ? 0 : leftMs(state.quiet, now)
+  if (quietForMs > 0) return { kind: 'sleep', forMs: Math.max(1, quietForMs) }
+  state.quiet = null
   let due: KeptLease | null = null
   let forMs = state.leases.size === 0 || now.sinceBootMs === null ? Infinity : lookEveryMs
   for (const lease of state.leases.values()) {
@@ -141,32 +130,30 @@ export function next(state: Keeping, now: Instant): Action {
     if (endsInMs <= 0) return kill(lease)
     forMs = Math.min(forMs, endsInMs)
     if (lease.stage === 'lost') continue
-    const lostInMs = lostIn(lease, now)
-    if (lostInMs <= 0) return lose(lease, { kind: 'deadline', lastFailure: lease.lastFailure })
-    forMs = Math.min(forMs, lostInMs)
+    const heldForMs = lostInMs(lease, now)
+    if (heldForMs <= 0) return lose(lease, { kind: 'deadline', lastFailure: lease.lastFailure })
+    forMs = Math.min(forMs, heldForMs)
     // Who is silent is asked beside another at once: that makes room, it takes none.
     if (lease.underWay === 0 && state.awaited >= awaitedMax) continue
     const dueInMs = leftMs(lease.due, now)
     if (dueInMs <= 0) due ??= lease
     forMs = Math.min(forMs, dueInMs)
   }
-  return due === null ? { kind: 'sleep', forMs } : renew(state, due, now)
+  if (due !== null) return renew(state, due, now)
+  state.quiet = { from: now, ms: forMs }
+  return { kind: 'sleep', forMs: Math.max(1, forMs) }
 }
 
 // ---- what the other thread says
 
-function hold(state: Keeping, lease: NumberedLease): void {
-  state.leases.set(lease.id, {
-    ...lease,
-    renewedFrom: lease.valid.from,
-    due: thirdOf(lease.ttlMs, lease.valid.from),
-    underWay: 0,
-    failures: 0,
-    lastFailure: null,
-    asked: null,
-    stage: 'kept',
-    endAt: lease.onLost === 'abort' ? null : lease.valid,
-  })
+/** A lock that is taken and given back at once costs no look at all the others. */
+function hold(state: Keeping, lease: NumberedLease, now: Instant): void {
+  const kept = keep(lease)
+  state.leases.set(lease.id, kept)
+  const quietForMs = Math.min(lookEveryMs, leftMs(kept.due, now), lostInMs(kept, now))
+  const isAlone = state.leases.size === 1
+  const isSooner = state.quiet !== null && leftMs(state.quiet, now) > quietForMs
+  if (isAlone || isSooner) state.quiet = { from: now, ms: quietForMs }
 }
 
 /** Renewals that carry it are taken back as a whole: those that they carry beside it are due again. */
@@ -174,17 +161,15 @@ function forget(state: Keeping, id: number, now: Instant): void {
   const lease = state.leases.get(id)
   if (lease === undefined) return
   state.leases.delete(id)
+  if (state.leases.size === 0) state.quiet = null
   if (lease.underWay === 0) return
+  state.quiet = null
   for (const [number, renewal] of state.renewals) {
     if (!renewal.leases.includes(id)) continue
     finished(state, number, renewal)
     state.toDo.push({ kind: 'cancel', renewal: number })
-    for (const other of leasesOf(state, renewal)) other.due = { from: now, ms: 0 }
+    for (const other of leasesOf(state, renewal)) isDueAgain(other, now)
   }
-}
-
-function giveUp(lease: KeptLease): void {
-  lease.stage = 'lost'
 }
 
 // ---- what became of a renewal
@@ -192,6 +177,7 @@ function giveUp(lease: KeptLease): void {
 function answered(state: Keeping, { renewal: number, answer }: Extract<Happening, { kind: 'answered' }>, now: Instant) {
   const renewal = state.renewals.get(number)
   if (renewal === undefined) return
+  state.quiet = null
   finished(state, number, renewal)
   const said = readAnswer(renewal, answer)
   const news: Renewed[] = []
@@ -202,11 +188,12 @@ function answered(state: Keeping, { renewal: number, answer }: Extract<Happening
     const answerToIt = said(lease.what)
     switch (answerToIt.kind) {
       case 'renewed':
-        renewed(lease, { from: renewal.sentAt, ms: answerToIt.validForMs }, now)
+        wasRenewed(lease, { from: renewal.sentAt, ms: answerToIt.validForMs }, now)
         news.push({ id: lease.id, validForMs: answerToIt.validForMs })
         break
       case 'ended':
-        ended(state, lease, answerToIt, now)
+        hasEnded(lease, now)
+        state.toDo.push(lose(lease, answerToIt))
         break
       case 'unusable':
         why = answerToIt.why
@@ -222,10 +209,11 @@ function answered(state: Keeping, { renewal: number, answer }: Extract<Happening
 function failed(state: Keeping, { renewal: number, failure }: Extract<Happening, { kind: 'failed' }>, now: Instant) {
   const renewal = state.renewals.get(number)
   if (renewal === undefined) return
+  state.quiet = null
   finished(state, number, renewal)
   const leases = leasesOf(state, renewal)
   if (!failure.wasStale) return again(state, renewal, leases, failure.why, now)
-  for (const lease of leases) if (isAfter(renewal.sentAt, lease.renewedFrom)) lease.due = { from: now, ms: 0 }
+  for (const lease of leases) if (isNews(lease, renewal.sentAt)) isDueAgain(lease, now)
 }
 
 function readAnswer(renewal: Renewal, answer: AnswerText): (what: LeaseName) => RenewalAnswer {
@@ -236,36 +224,11 @@ function readAnswer(renewal: Renewal, answer: AnswerText): (what: LeaseName) => 
   }
 }
 
-function renewed(lease: KeptLease, period: Period, now: Instant): void {
-  lease.valid = laterOf(lease.valid, period, now)
-  if (lease.endAt !== null) lease.endAt = lease.valid
-  lease.failures = 0
-  lease.lastFailure = null
-  lease.asked = null
-  // An answer that comes after that to a later renewal is no reason to renew sooner.
-  if (!isAfter(period.from, lease.renewedFrom)) return
-  lease.renewedFrom = period.from
-  lease.due = thirdOf(lease.ttlMs, period.from)
-}
-
-/** A lock may already be another's: the process is not left until its deadline, only time to end by itself. */
-function ended(state: Keeping, lease: KeptLease, said: SaidOver, now: Instant): void {
-  const graceMs = lease.onLost === 'kill' ? 0 : marginMs(lease.ttlMs)
-  if (lease.endAt !== null) lease.endAt = { from: now, ms: Math.min(graceMs, leftMs(lease.endAt, now)) }
-  state.toDo.push(lose(lease, said))
-}
-
 /** The leases of a renewal that came to nothing are due again after a drawn pause, unless another renewed them meanwhile. */
 function again(state: Keeping, renewal: Renewal, leases: readonly KeptLease[], why: string, now: Instant): void {
   endpointFailed(state.route, renewal.endpoint)
-  const drawn = state.random()
-  for (const lease of leases) {
-    if (!isAfter(renewal.sentAt, lease.renewedFrom)) continue
-    lease.failures++
-    lease.lastFailure = why
-    const pause = { from: now, ms: drawn * pauseMaxMs(lease) }
-    if (leftMs(pause, now) < leftMs(lease.due, now)) lease.due = pause
-  }
+  const share = state.random()
+  for (const lease of leases) if (isNews(lease, renewal.sentAt)) wasNotRenewed(lease, { why, share }, now)
 }
 
 function finished(state: Keeping, number: number, renewal: Renewal): void {
@@ -285,10 +248,8 @@ function renew(state: Keeping, first: KeptLease, now: Instant): Action {
   state.awaited++
   let timeoutMs = 0
   for (const lease of leases) {
-    lease.underWay++
-    lease.asked = endpoint
-    lease.due = { from: now, ms: patienceMs(lease.ttlMs) }
-    timeoutMs = Math.max(timeoutMs, lostIn(lease, now))
+    wasSent(lease, endpoint, now)
+    timeoutMs = Math.max(timeoutMs, lostInMs(lease, now))
   }
   return {
     kind: 'send',
@@ -336,7 +297,7 @@ function callFor(leases: readonly KeptLease[], { what }: KeptLease): { path: str
 // ---- the end
 
 function lose(lease: KeptLease, why: WhyLost): Action {
-  giveUp(lease)
+  lease.stage = 'lost'
   return tell({ kind: 'lost', id: lease.id, why })
 }
 
@@ -347,30 +308,6 @@ function kill(lease: KeptLease): Action {
 
 function tell(news: FromRenewer): Action {
   return { kind: 'tell', news }
-}
-
-// ---- times
-
-function lostIn({ valid, ttlMs }: KeptLease, now: Instant): number {
-  return leftMs(valid, now) - marginMs(ttlMs)
-}
-
-function thirdOf(ttlMs: number, from: Instant): Period {
-  return { from, ms: ttlMs / 3 }
-}
-
-/** After so long without an answer another endpoint is asked beside. */
-function patienceMs(ttlMs: number): number {
-  return Math.min(2000, ttlMs / 8)
-}
-
-/** Full jitter: the pause is drawn from 0 to this. */
-function pauseMaxMs({ failures, ttlMs }: KeptLease): number {
-  return Math.min(25 * 2 ** failures, 1000, ttlMs / 10)
-}
-
-function isAfter(a: Instant, b: Instant): boolean {
-  return a.monotonicMs > b.monotonicMs
 }
 
 function leasesOf({ leases }: Keeping, renewal: Renewal): readonly KeptLease[] {

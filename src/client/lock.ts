@@ -7,6 +7,7 @@ import { isHoldfastError } from './errors.ts'
 import type { HoldfastError } from './errors.ts'
 import { Holding } from './holding.ts'
 import type { Kept } from './keeper.ts'
+import { ttlMinMs } from './options.ts'
 import type { CallOptions, Lock } from './types.ts'
 
 /** Until when something is surely held: so long from the instant at which the call was sent. */
@@ -22,7 +23,7 @@ export interface Liveness {
   release(options: CallOptions): Promise<void>
   /** It is left to end at its deadline. */
   leave(): void
-  /** The lock is not held any more, or soon is not; called once. */
+  /** It was lost, left or given back; called once. */
   ended(lock: HeldLock): void
 }
 
@@ -117,7 +118,8 @@ export class HeldLock implements Lock, Belonging {
    * later renewal would add as much again; a TTL never moves a deadline to an earlier moment.
    */
   async holdAtLeast(minHoldMs: number): Promise<void> {
-    const validity = await this.#orLost(this.#liveness.extend(minHoldMs))
+    if (this.remainingMs() >= minHoldMs) return
+    const validity = await this.#orLost(this.#liveness.extend(Math.max(ttlMinMs, Math.ceil(minHoldMs))))
     await this.#orLost(this.#liveness.extend(this.#ttlMs))
     this.#holding.keepBy((lost) => this.#liveness.hold(lost, validity))
   }
@@ -132,8 +134,11 @@ export class HeldLock implements Lock, Belonging {
 
   async #giveBack(options: CallOptions): Promise<void> {
     this.#holding.giveUp()
-    this.#ended()
-    await this.#orLost(this.#liveness.release(options))
+    try {
+      await this.#orLost(this.#liveness.release(options))
+    } finally {
+      this.#ended()
+    }
   }
 
   /** A node that calls the token stale says that it was lost. */

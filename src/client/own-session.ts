@@ -53,7 +53,7 @@ export function openForOne(
 export function aliveWith(
   inside: Inside,
   session: HeldSession,
-  { kept, onLost, ended }: { kept: Liveness; onLost: OnLost; ended(lock: HeldLock): void },
+  { kept, onLost, ended }: { kept: Liveness; onLost: OnLost; ended: (lock: HeldLock) => void },
 ): Liveness {
   return {
     ...kept,

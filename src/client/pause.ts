@@ -3,7 +3,7 @@ import type { Surroundings } from './surroundings.ts'
 
 /** Rejects with the signal's reason once that has aborted. */
 export function pause(
-  { setTimer }: Pick<Surroundings, 'setTimer'>,
+  surroundings: Pick<Surroundings, 'setTimer'>,
   { delayMs, signal }: { readonly delayMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -15,7 +15,7 @@ export function pause(
       timer.cancel()
       reject(signal.reason)
     }
-    const timer = setTimer(delayMs, () => {
+    const timer = surroundings.setTimer(delayMs, () => {
       signal.removeEventListener('abort', onAbort)
       resolve()
     })

@@ -194,7 +194,15 @@ export class HeldSession implements Session, Belonging {
     return {
       hold: () => ({ remainingMs: () => this.remainingMs(), forget: () => {} }),
       extend: (ttlMs) => operations.renewSession({ session, ttlMs }),
-      release: (options) => operations.release({ ...options, lock, token, session }),
+      release: async (options) => {
+        try {
+          await operations.release({ ...options, lock, token, session })
+        } catch (error) {
+          // When the session is closed meanwhile, that is what ends the lock.
+          if (this.#close === null) throw error
+          await this.#close
+        }
+      },
       leave: () => {},
       ended: (held) => this.#locks.delete(held),
     }

@@ -1,6 +1,6 @@
 // What the client needs of the world: clocks, timers, chance and the network. The parts of the client know nothing else
 // of it, so that tests and the testing kit put them into a world where time is a number.
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { Exchanges } from './exchange.ts'
@@ -18,7 +18,7 @@ export interface Surroundings {
   setTimer(delayMs: number, fire: () => void): Timer
   /** [0, 1) */
   random(): number
-  /** 32 hexadecimal digits that nobody else has. */
+  /** What nobody else has: 16 to 128 characters of `[A-Za-z0-9._:-]`. */
   randomId(): string
   /** One HTTP exchange, no repetition. Rejects with an ExchangeError. */
   exchange(request: ExchangeRequest): Promise<ExchangeAnswer>
@@ -37,7 +37,7 @@ export function processSurroundings(): Surroundings {
       return { cancel: () => clearTimeout(timer) }
     },
     random: Math.random,
-    randomId: () => randomBytes(16).toString('hex'),
+    randomId: randomUUID,
     exchange: (request) => exchanges.exchange(request),
     createKeeper: threadKeeper,
     close: () => exchanges.close(),

@@ -63,14 +63,19 @@ class Job implements Belonging {
   /** Work that does not end in time keeps the lock: that ends at its deadline, and is told of as not confirmed. */
   async end(reason: HoldfastError, { timeoutMs = this.#inside.options.timeoutMs }: CallOptions): Promise<void> {
     this.#lock.interrupt(reason)
+    let giveUp: () => void = () => {}
     const timedOut = new Promise<void>((_, reject) => {
-      const timer = this.#inside.surroundings.setTimer(timeoutMs, () => {
-        this.#lock.leave()
-        reject(reason)
-      })
-      this.#isGivenBack.then(timer.cancel, timer.cancel)
+      giveUp = () => reject(reason)
     })
-    await Promise.race([this.#isGivenBack, timedOut])
+    const timer = this.#inside.surroundings.setTimer(timeoutMs, () => {
+      this.#lock.leave()
+      giveUp()
+    })
+    try {
+      await Promise.race([this.#isGivenBack, timedOut])
+    } finally {
+      timer.cancel()
+    }
   }
 
   /** The work has not begun: a lock that cannot be held for long enough is not held at all. */

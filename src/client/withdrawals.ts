@@ -7,6 +7,7 @@ import type { CallParts, SimpleCall } from './calls.ts'
 import { elapsedMs } from './clock.ts'
 import type { Instant } from './clock.ts'
 import { isHoldfastError } from './errors.ts'
+import { Stopper } from './stopping.ts'
 
 export type GivenUp =
   | {
@@ -45,7 +46,7 @@ export class Withdrawals {
   readonly #timeoutMs: number
   readonly #open = new Set<Withdrawal>()
   readonly #underWay = new Set<Promise<void>>()
-  readonly #closing = new AbortController()
+  readonly #closing = new Stopper()
 
   /** `timeoutMs`: how long a withdrawal is tried. */
   constructor(parts: CallParts, { timeoutMs }: { timeoutMs: number }) {
@@ -63,7 +64,7 @@ export class Withdrawals {
 
   /** What is not confirmed when all that is under way is done, or `timeoutMs` are over; then nothing more is tried. */
   async settled({ timeoutMs }: { timeoutMs: number }): Promise<readonly Unconfirmed[]> {
-    const timer = this.#parts.surroundings.setTimer(timeoutMs, () => this.#closing.abort())
+    const timer = this.#parts.surroundings.setTimer(timeoutMs, () => this.#closing.stop())
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
     timer.cancel()
     this.#forgetEnded()
@@ -99,7 +100,7 @@ export class Withdrawals {
   }
 
   async #call<Result>(call: SimpleCall<Result>): Promise<Result> {
-    const terms = { timeoutMs: this.#timeoutMs, signal: this.#closing.signal, effect: 'repeatable' } as const
+    const terms = { timeoutMs: this.#timeoutMs, signal: this.#closing, effect: 'repeatable' } as const
     return (await makeCall(this.#parts, call, terms)).result
   }
 

@@ -172,7 +172,7 @@ t.test('an abort at any later moment before the lock is in hand does not leak it
 })
 
 async function inTicks(count: number, run: () => void): Promise<void> {
-  for (let tick = 0; tick < count; tick++) await null
+  for (let tick = 0; tick < count; tick++) await Promise.resolve()
   run()
 }
 

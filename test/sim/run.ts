@@ -13,6 +13,9 @@ import { describe, drawScenario } from './scenario.ts'
 import type { Scenario } from './scenario.ts'
 import { World } from './world.ts'
 
+/** Of the search for an order; what takes more is left undecided, and counted. */
+const historyStatesMax = 20_000
+
 export interface RunResult {
   readonly seed: number | string
   readonly scenario: string
@@ -100,6 +103,13 @@ function live(world: World): void {
   // With too many wiped disks the rest must wait for ever, and do no harm.
   if (members.length * 2 > world.machines.length) rest(world, members)
   compareReplicas(world)
+  judgeHistory(world)
+}
+
+/** S1, S2, S3, S6 as clients see them: one order of their calls explains every answer. */
+function judgeHistory({ history }: World): void {
+  const { broken } = history.judge(historyStatesMax)
+  assert(broken.length === 0, `linearizability: ${broken.join('\n')}`)
 }
 
 /** L3, H34: links that are reset, and nothing worse, never cost the leader its place. */

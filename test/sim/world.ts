@@ -14,6 +14,7 @@ import { LockChecks } from './checks/lock-checks.ts'
 import { TimeChecks } from './checks/time-checks.ts'
 import { RaftChecks } from './checks/raft-checks.ts'
 import type { SharedFacts } from './caller.ts'
+import { HistoryRecorder } from '../linearizability/recorder.ts'
 import { Client } from './clients.ts'
 import { Frontend } from './frontend.ts'
 import { HappeningCount } from './happenings.ts'
@@ -44,6 +45,8 @@ export class World {
   readonly #timeChecks: TimeChecks
   readonly clients: readonly Client[]
   readonly locks: readonly LockName[]
+  /** What clients lived through, for the judgement at the end. */
+  readonly history = new HistoryRecorder(() => this.timeline.now)
   readonly facts: SharedFacts = { ackedIndex: 0, operations: 0, grants: 0, closing: false, dismissed: false }
   /** Machines whose disk was taken away after a cluster could know it: they must be refused, and stay out. */
   readonly wiped = new Set<NodeId>()
@@ -146,6 +149,7 @@ export class World {
       style: this.scenario.style,
       clockRate,
       shared: this.facts,
+      history: this.history,
       assured: (promise) => this.#assured(promise, clockRate),
     })
   }
