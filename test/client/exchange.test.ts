@@ -67,6 +67,7 @@ t.test(
       'another protocol': {
         says: 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
         mayBeDone: true,
+        isCut: true,
       },
       'a head without an end': {
         says: `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(10_000)}`,
@@ -80,22 +81,32 @@ t.test(
       t.equal(server.requests.length, 1, 'nothing is repeated or followed')
       if (isCut) await until('the connection is cut', async () => server.open() === 0)
     }
-    for (const [what, manners] of Object.entries(ends)) {
-      const server = await startHostileServer(t, manners)
-      await t.rejects(start(t)(server.url), { name, kind: 'lost', mayBeDone: true, wasStale: false }, what)
-    }
-    const silences: Readonly<Record<string, Manners>> = {
-      'nothing comes': () => {},
-      'the rest does not come': (socket) => void socket.write(half),
-      'it says that it will go on': (socket) => void socket.write('HTTP/1.1 100 Continue\r\n\r\n'),
-    }
-    for (const [what, manners] of Object.entries(silences)) {
-      const server = await startHostileServer(t, manners)
-      await t.rejects(start(t)(server.url, { timeoutMs: 200 }), { name, kind: 'silent', mayBeDone: true }, what)
-      await until('the connection is gone', async () => server.open() === 0)
-    }
   },
 )
+
+t.test('half an answer is lost when the connection ends, and silence when it does not', async (t) => {
+  const half = http({ body: '{"token": 1', length: 100 })
+  const ends: Readonly<Record<string, Manners>> = {
+    'it ends in the body': (socket) => void socket.end(half),
+    'it ends in the head': (socket) => void socket.end('HTTP/1.1 200 OK\r\ncontent-'),
+    'it ends before a byte': (socket) => void socket.end(),
+    'it is reset': (socket) => void socket.resetAndDestroy(),
+  }
+  for (const [what, manners] of Object.entries(ends)) {
+    const server = await startHostileServer(t, manners)
+    await t.rejects(start(t)(server.url), { name, kind: 'lost', mayBeDone: true, wasStale: false }, what)
+  }
+  const silences: Readonly<Record<string, Manners>> = {
+    'nothing comes': () => {},
+    'the rest does not come': (socket) => void socket.write(half),
+    'it says that it will go on': (socket) => void socket.write('HTTP/1.1 100 Continue\r\n\r\n'),
+  }
+  for (const [what, manners] of Object.entries(silences)) {
+    const server = await startHostileServer(t, manners)
+    await t.rejects(start(t)(server.url, { timeoutMs: 200 }), { name, kind: 'silent', mayBeDone: true }, what)
+    await until('the connection is gone', async () => server.open() === 0)
+  }
+})
 
 t.test('an answer that drips is cut off when its time is over, however alive it is', async (t) => {
   let drops = 0
