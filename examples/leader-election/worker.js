@@ -14,8 +14,10 @@ const election = client.elect('scheduler', {
   },
 })
 
-process.once('SIGTERM', async () => {
+process.once('SIGTERM', () => void resign())
+
+async function resign() {
   await election.resign()
   await client.close()
   say({ resigned: true })
-})
+}
