@@ -18,3 +18,7 @@ t.test('one node is a cluster, too, and its errors are those of any client', asy
   t.ok(isHoldfastError(error) && error.code === 'lock_held')
   await holder.release()
 })
+
+t.test('a cluster of no nodes is refused', async (t) => {
+  for (const nodes of [0, 2.5, 10]) await t.rejects(TestCluster.start({ nodes }), { message: 'nodes: 1 to 9' })
+})
