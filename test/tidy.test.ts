@@ -129,7 +129,7 @@ t.test('every history that breaks weaker designs is told by a test', async (t) =
 t.test('the linter and the formatter have nothing to say', async (t) => {
   const lint = runTool('oxlint', ['--type-aware', '--deny-warnings'])
   t.equal(lint.status, 0, `npm run lint: ${lint.said}`)
-  const format = runTool('oxfmt', ['--check', 'src', 'test', 'bench', 'scripts'])
+  const format = runTool('oxfmt', ['--check', 'src', 'test', 'bench', 'scripts', 'examples'])
   t.equal(format.status, 0, `npm run format has something to do: ${format.said}`)
 })
 

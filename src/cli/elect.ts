@@ -104,15 +104,21 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'lock_lost',
 ])
 const pauseMs = 1000
+/**
+ * As long as a request without a session may wait; then it stands in line anew. A place in line matters less to an office
+ * than that who is deposed (its token was given back from outside) finds out at the next renewal, which a session hides.
+ */
+const waitMs = 240_000
 
 async function campaign({ client, name, flags, signals, output }: Campaign): Promise<Lock> {
   const metadata = flags.value === undefined ? {} : { metadata: { value: flags.value } }
   let lastCode: ErrorCode | null = null
   for (;;) {
     try {
-      return await client.acquire(name, { waitMs: Infinity, signal: signals.ended, ...metadata })
+      return await client.acquire(name, { waitMs, signal: signals.ended, ...metadata })
     } catch (error) {
       if (!isHoldfastError(error) || !passing.has(error.code)) throw error
+      if (error.code === 'wait_timeout') continue
       // Once for every kind of trouble, not for every attempt.
       if (error.code !== lastCode) output.remark(`${failureOf(error).message} (the campaign goes on)`)
       lastCode = error.code

@@ -86,7 +86,8 @@ export async function runUnder({ lock, prepared, signals, output }: UnderLock): 
   for (const signal of early) guarded.deliver(signal)
   const end = await guarded.end()
   signals.deliverTo(null)
-  await release(lock, output)
+  // A lock that was lost is given back as well, when there is still somebody to hear it; nobody needs to know otherwise.
+  await release(lock, end.kind === 'lost' ? null : output)
   return end
 }
 
@@ -102,13 +103,13 @@ function startFailure(name: string, error: unknown): Failure {
 }
 
 /** A release that fails changes nothing for the command, which has ended. */
-async function release(lock: Lock, output: Output): Promise<void> {
+async function release(lock: Lock, output: Output | null): Promise<void> {
   const remainingMs = lock.remainingMs()
   if (remainingMs <= 0) return
   try {
     await lock.release({ timeoutMs: Math.max(1, Math.min(releaseMaxMs, remainingMs)) })
   } catch (error) {
     const left = durationText(remainingMs)
-    output.remark(`${lock.name} was not surely given back (${failureOf(error).message}): it ends by itself in ${left}`)
+    output?.remark(`${lock.name} was not surely given back (${failureOf(error).message}): it ends by itself in ${left}`)
   }
 }

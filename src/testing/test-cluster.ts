@@ -19,7 +19,7 @@ import type { Time } from './time.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 export interface TestClusterOptions {
-  /** From 1 on; default: 3. */
+  /** 1 to 9; default: 3. */
   readonly nodes?: number
   /** `virtual`: time stands still between calls of `advance`. Default: `real`. */
   readonly time?: 'real' | 'virtual'
@@ -55,6 +55,7 @@ type Party = NodeId | ClientMachine
 /** On real time a leader is replaced at once; on virtual time there is no hurry, and every heartbeat costs. */
 const realTimings = { heartbeatMs: 40, electionTimeoutMinMs: 200, electionTimeoutMaxMs: 400 }
 const virtualTimings = { heartbeatMs: 150, electionTimeoutMinMs: 1000, electionTimeoutMaxMs: 2000 }
+const nodesMax = 9
 /** Longer than any call takes that does not wait for somebody else. */
 const callMs = 600_000
 /** Clients of the kit may take so long to give back what they hold when the cluster is stopped. */
@@ -77,6 +78,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** A cluster whose nodes are all ready. */
   static async start({ nodes = 3, time: kind = 'real' }: TestClusterOptions = {}): Promise<TestCluster> {
+    if (!Number.isInteger(nodes) || nodes < 1 || nodes > nodesMax) throw new RangeError(`nodes: 1 to ${nodesMax}`)
     const partitions = new Partitions<Party>()
     const isVirtual = kind === 'virtual'
     const time = isVirtual ? new VirtualTime() : new RealTime()

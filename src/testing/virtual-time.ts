@@ -84,13 +84,11 @@ export class VirtualTime implements Time {
 
   during<Result>(work: Promise<Result>): Promise<Result> {
     this.#underWay++
-    const done = (): void => {
+    this.stir()
+    return work.finally(() => {
       this.#underWay--
       this.stir()
-    }
-    work.then(done, done)
-    this.stir()
-    return work
+    })
   }
 
   end(): void {

@@ -1,7 +1,7 @@
 // `holdfast run` when the lock cannot be kept: killed, stopped, cut off, overruled. Whatever it is, the command and all
 // that it has started are dead before the next in line holds the lock. Each command here does its best to survive: one
 // process ignores what can be ignored, one left the process group, one the session.
-import { existsSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -44,7 +44,7 @@ async function scene(t: Test, lock: string, flags: readonly string[] = []): Prom
   const script = `
     set -m; bash -c 'echo $$ > ${job}; ${stay}' & set +m
     setsid bash -c '(echo $BASHPID > ${daemon}; ${stay}) >/dev/null 2>&1 &'
-    trap 'echo terminated > ${join(folder, 'terminated')}' TERM; trap '' INT HUP QUIT
+    trap 'echo terminated >> ${join(folder, 'terminated')}' TERM; trap '' INT HUP QUIT
     echo $$ > ${command}; while :; do sleep 0.05; done`
   const wire = await SeveredWire.to(t, node.place.httpPort)
   const asked = ['run', '--ttl', '3s', ...flags, lock, '--', 'bash', '-c', script]
@@ -98,7 +98,7 @@ t.test('cut off: it is asked to end a grace before the deadline, and ended by th
   t.match(err, /^holdfast: cut-off was lost, and the command was ended\. .*$/m)
   t.same(grant.living, [])
   t.same(pids.filter(isAlive), [])
-  t.ok(existsSync(join(folder, 'terminated')))
+  t.equal(readFileSync(join(folder, 'terminated'), 'utf8'), 'terminated\n', 'it was asked once')
 })
 
 t.test('cut off while run is the only one to act: its watchdog is dead', async (t) => {
@@ -146,6 +146,21 @@ t.test(
     t.same(pids.filter(isAlive), [])
   },
 )
+
+t.test('an office that is lost ends the command of elect, and the campaign goes on', async (t) => {
+  const script = `trap '' TERM; echo in office $HOLDFAST_TOKEN $$; while :; do sleep 0.05; done`
+  const env = { HOLDFAST_ENDPOINTS: url }
+  const elect = start(t, ['elect', '--ttl', '6s', 'office', '--', 'sh', '-c', script], env)
+  await elect.says(/in office \d+ \d+\n/)
+  const [, token, pid] = /in office (\d+) (\d+)/.exec(elect.out) ?? []
+  await call(lockUrl(url, 'office', 'release'), { body: { token: Number(token) } })
+  await elect.says(/in office \d+ \d+\n[^]*in office \d+ \d+\n/)
+  t.notOk(isAlive(Number(pid)))
+  t.match(elect.err, /elected office[^]*lost office: the command was ended, the campaign goes on\n[^]*elected office/)
+  const [, again = ''] = /in office [^]*in office \d+ (\d+)/.exec(elect.out) ?? []
+  process.kill(Number(again), 'SIGKILL')
+  t.equal((await elect.ended).code, 137)
+})
 
 t.test('a watchdog that dies is replaced, and the new one does its work', async (t) => {
   const { run, pids, next } = await scene(t, 'replaced', ['--ttl', '60s'])

@@ -1,4 +1,5 @@
 // `holdfast run` from its start to the end of its command, when nothing goes wrong with the lock.
+import { spawn } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -10,6 +11,8 @@ import {
   isAlive,
   isFree,
   pidIn,
+  program,
+  Running,
   start,
   temporaryFolder,
   waitersOf,
@@ -95,6 +98,21 @@ t.test('signals go to the command, which decides what they mean', async (t) => {
   process.kill(Number(/ready (\d+)/.exec(run.out)?.[1]), 'SIGALRM')
   t.equal((await run.ended).code, 3)
   t.ok(await isFree(url, 'signals'))
+})
+
+t.test('on a terminal the command reads what is typed, and control-C reaches it', async (t) => {
+  const script = `trap 'echo got it; exit 9' INT; echo ready; read line; echo "read: $line"; while :; do sleep 0.05; done`
+  const words = [process.execPath, program, 'run', '--ttl', '60s', 'terminal', '--', 'sh', '-c', script]
+  const { NODE_OPTIONS: _ours, ...env } = process.env
+  const line = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+  const terminal = spawn('script', ['-qec', line, '/dev/null'], { env: { ...env, ...here } })
+  t.teardown(() => terminal.kill('SIGKILL'))
+  const typist = new Running(terminal)
+  await typist.says('ready')
+  terminal.stdin.write('hello\n')
+  await typist.says('read: hello')
+  terminal.stdin.write('\u0003')
+  t.match(await typist.ended, { code: 9, out: /got it/ })
 })
 
 t.test('who is interrupted while it waits leaves the line and starts nothing', async (t) => {

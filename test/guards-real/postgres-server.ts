@@ -9,6 +9,7 @@ import { ServerProcess, freePort, serverFolder } from './server-process.ts'
 
 export interface PostgresServer {
   readonly process: ServerProcess
+  readonly url: string
   /** A connection of its own, closed when the test is over. */
   connect(): Promise<pg.Client>
   pool(): pg.Pool
@@ -37,6 +38,7 @@ export async function startPostgres(t: Test): Promise<PostgresServer> {
   await server.start()
   return {
     process: server,
+    url: `postgres://holdfast@127.0.0.1:${port}/postgres`,
     connect: async () => {
       const client = new pg.Client(place)
       // A server that is stopped, or ends a session, says so to the connection; the test sees it in its queries.

@@ -9,6 +9,7 @@ import type { Failure, Report } from '../../src/node/host.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
 import type { LogBatch } from '../../src/storage/log-store.ts'
+import { BoundChecks } from './checks/bounds.ts'
 import { KeepingChecks } from './checks/keeping-checks.ts'
 import { LockChecks } from './checks/lock-checks.ts'
 import { TimeChecks } from './checks/time-checks.ts'
@@ -43,6 +44,7 @@ export class World {
   readonly lockChecks: LockChecks
   readonly #keepingChecks: KeepingChecks
   readonly #timeChecks: TimeChecks
+  readonly #boundChecks = new BoundChecks()
   readonly clients: readonly Client[]
   readonly locks: readonly LockName[]
   /** What clients lived through, for the judgement at the end. */
@@ -228,6 +230,7 @@ export class World {
     const replica = machine.node?.replica
     if (replica === null || replica === undefined) return
     this.#timeChecks.turned(machine, replica.core.raft)
+    this.#boundChecks.turned(machine, replica.core.raft)
     this.#checkMember(machine)
     const { role, currentTerm } = replica.core.raft
     if (role.kind === 'leader' && currentTerm > this.#termLed) {

@@ -45,8 +45,13 @@ t.test('what is asked before advance is under way when time begins to pass', asy
   await using cluster = await TestCluster.start({ time: 'virtual' })
   const holder = await cluster.client().acquire('a')
   const client = cluster.client()
+  const begun = cluster.now()
   let outcome = ''
-  client.acquire('a', { waitMs: 5000 }).catch((error: { code: string }) => (outcome = error.code))
+  client.acquire('a', { waitMs: 5000 }).catch((error: { code: string }) => {
+    outcome = error.code
+    // Not at the end of `advance` only.
+    t.ok(cluster.now() - begun <= 5100, `heard after ${cluster.now() - begun} ms`)
+  })
   await cluster.advance(4000)
   t.equal(outcome, '')
   await cluster.advance(2500)
