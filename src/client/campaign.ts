@@ -73,7 +73,8 @@ export class Campaign {
       try {
         await this.#term()
       } catch (error) {
-        if (this.#scope.isOver) return
+        // A client that is being closed ends its calls first, and then its candidates.
+        if (this.#scope.isOver || this.#inside.scope.isOver) return
         if (isHoldfastError(error) && !hopeless.has(error.code)) await this.#pause()
         else return this.#fail(error)
       }

@@ -51,6 +51,7 @@ class Job implements Belonging {
     belongings.remove(this.#lock)
     belongings.add(this)
     caller?.addEventListener('abort', onAbort)
+    if (caller?.aborted === true) onAbort()
     try {
       if (minHoldMs > 0) await this.#holdAtLeast(minHoldMs)
       return await this.#guarded(work)
@@ -82,10 +83,9 @@ class Job implements Belonging {
   async #holdAtLeast(minHoldMs: number): Promise<void> {
     try {
       await this.#lock.holdAtLeast(minHoldMs)
-      this.#minHoldMs = minHoldMs
       this.#lock.assertHeld()
+      this.#minHoldMs = minHoldMs
     } catch (error) {
-      this.#minHoldMs = 0
       await this.#giveBack().catch(() => {})
       throw error
     }
@@ -95,6 +95,9 @@ class Job implements Belonging {
     const lock = this.#lock
     let result: Result
     try {
+      // Lost, closed or given up before the work began: it does not begin.
+      this.#inside.scope.throwIfOver()
+      lock.assertHeld()
       result = await work({ lock, token: lock.token, signal: lock.signal })
     } catch (error) {
       const reason = whyStopped(lock, error)

@@ -68,6 +68,18 @@ t.test('what a closing client could not confirm is told', async (t) => {
   )
 })
 
+t.test('what is ended in the background belongs to what a closing client tells of', async (t) => {
+  const { client, other, queued, meddle, keeper } = await startWorld(t, { timeoutMs: 60 })
+  await other().acquire('busy')
+  const waiting = client.acquire('busy', { waitMs: Infinity })
+  await queued('busy', 1)
+  const { what } = keeper.last
+  meddle(({ path }, go) => (path.startsWith('/v1/sessions/') ? new Promise(() => {}) : go()))
+  const closing = client.close()
+  await t.rejects(waiting, { code: 'closed' })
+  t.same(await closing, { unconfirmed: [{ what: 'session', name: what.kind === 'session' ? what.session : '' }] })
+})
+
 t.test('a lock that comes while the client is being closed is given back', async (t) => {
   const { client, free, meddle, keeper } = await startWorld(t)
   const [asked, go] = [gate(), gate()]
@@ -89,7 +101,7 @@ t.test('a lock that comes while the client is being closed is given back', async
 })
 
 t.test('closing at any moment of an acquire leaves nothing behind', async (t) => {
-  const { other, meddle, free } = await startWorld(t)
+  const { other, meddle, free, sent } = await startWorld(t)
   for (let ticks = 0; ticks < 12; ticks++) {
     const keeper = new ManualKeeper()
     const client = other({}, keeper)
@@ -109,9 +121,50 @@ t.test('closing at any moment of an acquire leaves nothing behind', async (t) =>
       else t.match(outcome.reason, { code: 'closed' })
     }
     t.same(await closing, { unconfirmed: [] })
+    const before = sent.length
     await free('alone')
     await free('own session')
+    t.equal(sent.length, before, 'a closed client is quiet')
     t.equal(keeper.kept.length, 0)
+  }
+})
+
+t.test('closing at any moment of a campaign is a resignation', async (t) => {
+  const { other, meddle, free, member } = await startWorld(t)
+  for (let ticks = 0; ticks < 40; ticks++) {
+    const keeper = new ManualKeeper()
+    const client = other({}, keeper)
+    meddle(ticks % 2 === 0 ? null : (_, go) => inTicks(ticks, () => {}).then(go))
+    const election = client.elect('office', { onLost: () => t.fail('nothing was lost') })
+    await inTicks(ticks, () => {})
+    t.same(await client.close(), { unconfirmed: [] })
+    await t.rejects(election.elected(), { code: 'closed' })
+    t.equal(keeper.kept.length, 0)
+  }
+  await free('office')
+  t.same((await member.app.inject('/v1/sessions')).json().sessions, [])
+})
+
+t.test('work does not begin when the client was closed first', async (t) => {
+  const { other, meddle, free } = await startWorld(t)
+  for (let ticks = 0; ticks < 12; ticks++) {
+    const client = other()
+    let closing: Promise<unknown> = Promise.resolve()
+    let isClosed = false
+    meddle(async ({ path }, go) => {
+      const answer = await go()
+      if (path.endsWith('/acquire')) {
+        void inTicks(ticks, () => {
+          isClosed = true
+          closing = client.close()
+        })
+      }
+      return answer
+    })
+    const working = client.withLock('work', async () => t.equal(isClosed, false))
+    await working.catch((error: unknown) => t.match(error, { code: 'closed' }))
+    await closing
+    await free('work')
   }
 })
 

@@ -30,7 +30,7 @@ t.test('the next in line is elected when the leader resigns', async (t) => {
   t.equal(second.office, null)
   await first.resign()
   t.equal(office.signal.aborted, true, 'whoever works in office is told')
-  t.match(office.signal.reason, { code: 'closed' })
+  t.match(office.signal.reason, { code: 'closed', message: /election line/ })
   t.equal(first.office, null)
   const next = await second.elected()
   t.ok(next.token > office.token)

@@ -1,5 +1,6 @@
 // Waits longer than a connection may be kept: a lock in a session of its own.
 import t from 'tap'
+import { setTimeout as wait } from 'node:timers/promises'
 import { gate, startWorld } from '../support/client-world.ts'
 
 const waitMs = Infinity
@@ -49,16 +50,20 @@ t.test('the loss of the session is the loss of the lock', async (t) => {
 })
 
 t.test('a long wait that was given up leaves neither place nor session', async (t) => {
-  const { client, other, queued, member, keeper } = await startWorld(t)
+  const { client, other, queued, member, keeper, meddle } = await startWorld(t)
   await other().acquire('left')
   const abort = new AbortController()
   const waiting = client.acquire('left', { waitMs, signal: abort.signal })
   await queued('left', 1)
+  meddle(async ({ method }, go) => {
+    if (method === 'DELETE') await wait(20)
+    return go()
+  })
   abort.abort()
   await t.rejects(waiting, { code: 'aborted' })
-  await queued('left', 0)
   t.same((await client.close()).unconfirmed, [])
   t.same((await member.app.inject('/v1/sessions')).json().sessions, [])
+  await queued('left', 0)
   t.equal(keeper.kept.length, 0)
 })
 

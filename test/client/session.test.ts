@@ -104,6 +104,34 @@ t.test('a grant that comes when the session is being closed is not handed on', a
   t.same((await client.close()).unconfirmed, [])
 })
 
+t.test('a grant that comes when the session is over by the clock is not handed on', async (t) => {
+  const { client, meddle, keeper, sent } = await startWorld(t)
+  const session = await client.session()
+  meddle(async ({ path }, go) => {
+    const answer = await go()
+    if (path.endsWith('/acquire')) keeper.last.runOut()
+    return answer
+  })
+  await t.rejects(session.acquire('late'), { code: 'session_ended' })
+  t.ok(sent.some((call) => call.endsWith('/release')))
+})
+
+t.test('a release that crosses the closing of its session is done with it', async (t) => {
+  const { client, meddle, free } = await startWorld(t)
+  const session = await client.session()
+  const lock = await session.acquire('crossing')
+  const closed = gate()
+  meddle(async ({ path }, go) => {
+    if (path.endsWith('/release')) await closed.opened
+    return go()
+  })
+  const released = lock.release()
+  await session.close()
+  closed.open()
+  await released
+  await free('crossing')
+})
+
 t.test('the opening of a session that came too late is not used', async (t) => {
   const { client, meddle, member } = await startWorld(t)
   let openings = 0
