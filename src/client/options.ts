@@ -8,8 +8,8 @@ import type { ClientOptions, OnLost } from './types.ts'
 type Limits = typeof limits
 
 // The compiler holds these against the limits of the API.
-const ttlMinMs: Limits['ttlMinMs'] = 1000
-const ttlMaxMs: Limits['ttlMaxMs'] = 86_400_000
+export const ttlMinMs: Limits['ttlMinMs'] = 1000
+export const ttlMaxMs: Limits['ttlMaxMs'] = 86_400_000
 const ttlDefaultMs: Limits['ttlDefaultMs'] = 30_000
 const labelMax: Limits['labelMax'] = 256
 const metadataBytesMax: Limits['metadataBytesMax'] = 4096

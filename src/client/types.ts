@@ -59,6 +59,13 @@ export interface WithLockOptions extends AcquireOptions {
   readonly minHoldMs?: number
 }
 
+/** What runs under a lock. `signal` is that of the lock; it aborts, too, when the caller or the client wants to stop. */
+export type Work<Result> = (held: {
+  readonly lock: Lock
+  readonly token: number
+  readonly signal: AbortSignal
+}) => Promise<Result> | Result
+
 export interface Lock extends AsyncDisposable {
   readonly name: string
   /** Fencing token: hand it to every resource that the lock guards. */
@@ -128,7 +135,12 @@ export interface Election extends AsyncDisposable {
   resign(options?: CallOptions): Promise<void>
 }
 
-/** What `close` could not confirm: each of these ends by itself, at the latest after its TTL. */
+/** Something whose end no node has confirmed. It ends by itself, at the latest after its TTL. */
+export interface Unconfirmed {
+  readonly what: 'lock' | 'session' | 'request'
+  readonly name: string
+}
+
 export interface Closed {
-  readonly unconfirmed: readonly { readonly what: 'lock' | 'session' | 'request'; readonly name: string }[]
+  readonly unconfirmed: readonly Unconfirmed[]
 }
