@@ -5,10 +5,10 @@ import { isGranted, isStillWaiting } from './answers.ts'
 import { aborted, Call } from './calls.ts'
 import type { Attempt, CallParts, Outcome } from './calls.ts'
 import type { Instant } from './clock.ts'
-import type { HoldfastError } from './errors.ts'
 import type { ExchangeAnswer } from './exchange.ts'
 import { callMaxMs, waitMaxMs } from './options.ts'
 import { Stopper } from './stopping.ts'
+import type { StopSignal } from './stopping.ts'
 import type { WaitWatch } from './wait-watch.ts'
 import type { GivenUp } from './withdrawals.ts'
 
@@ -28,7 +28,7 @@ export interface AcquireAsked {
   readonly waitMs: number
   readonly owner?: string | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: StopSignal | undefined
   /** Beyond `waitMs`. */
   readonly timeoutMs: number
 }
@@ -56,10 +56,7 @@ export class Acquisition {
   #requestId: string
   /** Of the attempt under way. */
   #stopper = new Stopper()
-  #ended: HoldfastError | null = null
   #unwatch: (() => void) | null = null
-  /** The cluster said that the request waits. */
-  #isWaiting = false
 
   constructor(parts: AcquisitionParts, asked: AcquireAsked) {
     this.#parts = parts
@@ -69,16 +66,10 @@ export class Acquisition {
     this.#requestId = parts.surroundings.randomId()
   }
 
-  /** Ends it from outside, with this error. */
-  end(error: HoldfastError): void {
-    this.#ended ??= error
-    this.#stopper.stop()
-  }
-
   /** Rejects with a HoldfastError; nothing is held or awaited then, or it is being withdrawn. */
   async granted(): Promise<Granted> {
     const { signal } = this.#asked
-    const onAbort = (): void => this.end(aborted(signal))
+    const onAbort = (): void => this.#stopper.stop()
     if (signal?.aborted === true) onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
@@ -89,11 +80,12 @@ export class Acquisition {
         this.#unwatch = null
         const granted = this.#grantIn(outcome)
         if (granted !== null) return granted
-        const isPoll = outcome.kind === 'answered' && this.#isWaiting && this.#call.elapsedMs() - beganMs >= pollMinMs
+        const isPoll =
+          outcome.kind === 'answered' && this.#call.isPending && this.#call.elapsedMs() - beganMs >= pollMinMs
         if (!isPoll) await this.#call.again(this.#stopper)
       }
     } catch (error) {
-      if (this.#call.mayBeDone || this.#isWaiting) this.#withdraw()
+      if (this.#call.mayBeDone || this.#call.isPending) this.#withdraw()
       throw error
     } finally {
       this.#unwatch?.()
@@ -107,14 +99,14 @@ export class Acquisition {
       case 'answered':
         return this.#read(outcome.answer, outcome.sentAt)
       case 'refused':
-        this.#isWaiting = false
+        this.#call.isPending = false
         // It was granted, unheard, and has ended: what we ask for now is another grant.
         if (outcome.error.code !== 'already_released') throw outcome.error
         this.#requestId = this.#parts.surroundings.randomId()
         this.#call.mayBeDone = false
         return null
       case 'aborted':
-        if (this.#ended !== null) throw this.#ended
+        if (this.#asked.signal?.aborted === true) throw aborted(this.#asked.signal)
         this.#stopper = new Stopper()
         this.#call.silent()
         return null
@@ -127,10 +119,10 @@ export class Acquisition {
     const { lock } = this.#asked
     const { body, status } = answer
     if (status === 202 && isStillWaiting(body) && body.requestId === this.#requestId) {
-      this.#isWaiting = true
+      this.#call.isPending = true
       return null
     }
-    this.#isWaiting = false
+    this.#call.isPending = false
     // What was meant for somebody else is no answer.
     if (status === 200 && isGranted(body) && body.requestId === this.#requestId && body.lock === lock) {
       const { token, sequence, ttlMs, validForMs, requestId } = body

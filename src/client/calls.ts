@@ -38,6 +38,8 @@ export interface CallTerms {
   readonly endpoint?: string | undefined
   /** A read does nothing; any other call is repeated after an unknown outcome unless that would do it twice. */
   readonly effect: 'none' | 'repeatable' | 'once'
+  /** Called before a call rejects that may have been done. */
+  readonly onUnknown?: () => void
 }
 
 export interface Attempt extends Pick<ExchangeRequest, 'method' | 'path' | 'body'> {
@@ -66,6 +68,8 @@ export interface Answered<Result> {
 export class Call {
   /** An attempt was sent, and nobody said what became of it. */
   mayBeDone = false
+  /** The last answer said that it is being done. */
+  isPending = false
   readonly #parts: CallParts
   readonly #terms: CallTerms
   readonly #route: Route = { hops: 0, last: null }
@@ -150,7 +154,7 @@ export class Call {
   givenUp(details: CommonDetails = {}): HoldfastError {
     const why = [...this.#said].map(([endpoint, said]) => `${endpoint}: ${said}`).join('; ') || 'no time for an attempt'
     const options = { details, cause: this.#lastFailure ?? this.#refusal ?? undefined }
-    if (this.mayBeDone && this.#terms.effect !== 'none') {
+    if ((this.mayBeDone || this.isPending) && this.#terms.effect !== 'none') {
       return new HoldfastError(
         'outcome_unknown',
         `outcome_unknown: it may have been done, nobody says so: ${why}`,
@@ -167,7 +171,7 @@ export class Call {
   #attemptMs(waitMs: number, leftMs: number): number {
     const { timeoutMs } = this.#terms
     const answerMs = Math.min(attemptMaxMs, Math.max(attemptMinMs, timeoutMs * attemptShare))
-    return Math.ceil(Math.min(leftMs, waitMs + answerMs))
+    return Math.max(1, Math.floor(Math.min(leftMs, waitMs + answerMs)))
   }
 
   #onProblem(endpoint: string, answer: ExchangeAnswer): Outcome {
@@ -241,27 +245,32 @@ export interface SimpleCall<Result> extends Pick<ExchangeRequest, 'method' | 'pa
 /** A call that is the same at every attempt. Rejects with a HoldfastError. */
 export async function makeCall<Result>(
   parts: CallParts,
-  { check, ...attempt }: SimpleCall<Result>,
+  asked: SimpleCall<Result>,
   terms: CallTerms,
 ): Promise<Answered<Result>> {
   const call = new Call(parts, terms)
-  for (;;) {
-    const outcome = await call.attempt(attempt)
-    switch (outcome.kind) {
-      case 'answered': {
-        const { body } = outcome.answer
-        if (check(body)) return { result: body, sentAt: outcome.sentAt }
-        call.unusable(outcome)
-        break
+  try {
+    for (;;) {
+      const outcome = await call.attempt(asked)
+      switch (outcome.kind) {
+        case 'answered': {
+          const { body } = outcome.answer
+          if (asked.check(body)) return { result: body, sentAt: outcome.sentAt }
+          call.unusable(outcome)
+          break
+        }
+        case 'refused':
+          throw outcome.error
+        case 'aborted':
+          throw aborted(terms.signal)
+        case 'failed':
+          break
       }
-      case 'refused':
-        throw outcome.error
-      case 'aborted':
-        throw aborted(terms.signal)
-      case 'failed':
-        break
+      await call.again()
     }
-    await call.again()
+  } catch (error) {
+    if (call.mayBeDone) terms.onUnknown?.()
+    throw error
   }
 }
 

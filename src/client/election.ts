@@ -22,8 +22,7 @@ export class Candidate implements Election, Belonging {
   #whyNot: unknown
 
   constructor(inside: Inside, name: string, options: ElectOptions) {
-    const { value = null } = options
-    const { ttlMs, owner } = { ...inside.options, ...options }
+    const { value = null, ttlMs = inside.options.ttlMs, owner = inside.options.owner } = options
     this.name = name
     this.#inside = inside
     this.#candidacy = { name, ttlMs, owner, metadata: { value } }

@@ -140,6 +140,10 @@ class Exchange {
     this.#request = request
     this.#timer = setTimeout(() => this.#fail('silent', `no answer within ${timeoutMs} ms`), timeoutMs)
     request.on('response', (answer) => this.#onAnswer(answer))
+    request.on('upgrade', (_answer, socket) => {
+      socket.destroy()
+      this.#fail('bad_answer', 'an answer in another protocol')
+    })
     request.on('error', (error) => this.#onError(error))
     signal?.addEventListener('abort', this.#onAbort, { once: true })
     request.end(text)

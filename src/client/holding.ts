@@ -23,7 +23,8 @@ const notYetKept: Kept = { remainingMs: () => 0, forget: () => {} }
 
 export class Holding {
   readonly #parts: HoldingParts
-  readonly #controller = new AbortController()
+  /** Made when somebody asks for it: most locks are released before. */
+  #controller: AbortController | null = null
   #state: State
   /** Why the signal aborted though it is held still: what it belongs to is being closed. */
   #interruption: HoldfastError | null = null
@@ -36,6 +37,11 @@ export class Holding {
 
   get signal(): AbortSignal {
     this.remainingMs()
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      const reason = this.#state.kind === 'lost' ? this.#state.reason : this.#interruption
+      if (reason !== null) this.#controller.abort(reason)
+    }
     return this.#controller.signal
   }
 
@@ -67,14 +73,14 @@ export class Holding {
     if (this.#state.kind !== 'held') return
     this.#state = { kind: 'lost', reason }
     this.#parts.onLost(reason)
-    this.#controller.abort(reason)
+    this.#controller?.abort(reason)
   }
 
   /** Who works with it shall stop; it is held until it is given up. */
   interrupt(reason: HoldfastError): void {
     if (this.#state.kind !== 'held') return
     this.#interruption ??= reason
-    this.#controller.abort(this.#interruption)
+    this.#controller?.abort(this.#interruption)
   }
 
   /** Nothing is sent any more to keep it. */

@@ -164,7 +164,7 @@ export class LeaseKeeper implements Keeper {
 
   /** The timer is set for the deadline that is known now: renewed meanwhile, it is set again when it fires. */
   #lookAgain(held: HeldLease): void {
-    held.timer = this.#parts.setTimer(Math.max(0, this.#left(held)), () => {
+    held.timer = this.#parts.setTimer(Math.max(1, this.#left(held)), () => {
       if (this.#remainingMs(held.id) > 0) this.#lookAgain(held)
     })
   }

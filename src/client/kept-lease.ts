@@ -34,8 +34,13 @@ export function keep(lease: NumberedLease): KeptLease {
     lastFailure: null,
     asked: null,
     stage: 'kept',
-    endAt: lease.onLost === 'abort' ? null : lease.valid,
+    endAt: lease.onLost === 'abort' ? null : lastMoment(lease, lease.valid),
   }
+}
+
+/** Timers are late, and a process does not end in no time: its end begins a little before the deadline. */
+function lastMoment({ ttlMs }: NumberedLease, valid: Period): Period {
+  return { from: valid.from, ms: valid.ms - marginMs(ttlMs) / 10 }
 }
 
 /** How long it still counts as held. */
@@ -55,7 +60,7 @@ const patienceMaxMs = 2000
 /** A renewal was answered; `answered` begins when it was sent. */
 export function wasRenewed(lease: KeptLease, answered: Period, now: Instant): void {
   lease.valid = laterOf(lease.valid, answered, now)
-  if (lease.endAt !== null) lease.endAt = lease.valid
+  if (lease.endAt !== null) lease.endAt = lastMoment(lease, lease.valid)
   lease.failures = 0
   lease.lastFailure = null
   lease.asked = null

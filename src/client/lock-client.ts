@@ -128,8 +128,8 @@ export class LockClient implements AsyncDisposable {
   }
 
   async #closeNow(options: Pick<CallOptions, 'timeoutMs'>): Promise<Closed> {
-    const { scope, belongings, operations, keeper, surroundings } = this.#inside
-    const { timeoutMs } = { ...this.#inside.options, ...options }
+    const { scope, belongings, operations, keeper, surroundings, options: defaults } = this.#inside
+    const { timeoutMs = defaults.timeoutMs } = options
     const why = () => closed('the client')
     scope.end(why)
     await scope.idle()

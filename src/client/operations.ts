@@ -9,7 +9,6 @@ import { makeCall } from './calls.ts'
 import type { Answered, CallTerms, SimpleCall } from './calls.ts'
 import type { Instant } from './clock.ts'
 import { Endpoints } from './endpoints.ts'
-import { HoldfastError, isHoldfastError } from './errors.ts'
 import {
   checkId,
   checkLabel,
@@ -21,8 +20,8 @@ import {
   checkWait,
 } from './options.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { StopSignal } from './stopping.ts'
 import type { Surroundings } from './surroundings.ts'
-import type { CallOptions } from './types.ts'
 import { WaitWatch } from './wait-watch.ts'
 import { Withdrawals } from './withdrawals.ts'
 import type { OpeningBody, Unconfirmed } from './withdrawals.ts'
@@ -32,6 +31,12 @@ export type { Unconfirmed } from './withdrawals.ts'
 
 /** Fields may be undefined, so that options can be handed on as they came. */
 type Loose<Options> = { readonly [Name in keyof Options]: Options[Name] | undefined }
+
+/** As a user's CallOptions; what ends a call may be less than an AbortSignal. */
+export interface Terms {
+  readonly signal?: StopSignal | undefined
+  readonly timeoutMs?: number | undefined
+}
 
 export interface Opened {
   readonly session: string
@@ -48,7 +53,7 @@ export interface Renewed {
 }
 
 /** Of reads: whom to ask, and nobody else. */
-export interface ReadOptions extends Loose<CallOptions> {
+export interface ReadOptions extends Terms {
   readonly endpoint?: string | undefined
 }
 
@@ -58,8 +63,6 @@ export class Operations {
   readonly #endpoints: Endpoints
   readonly #withdrawals: Withdrawals
   readonly #watch: WaitWatch
-  readonly #acquisitions = new Set<Acquisition>()
-  #isClosed = false
 
   constructor({ surroundings, options }: { surroundings: Surroundings; options: ResolvedOptions }) {
     const { endpoints, followLeader, timeoutMs } = options
@@ -71,9 +74,7 @@ export class Operations {
     this.#watch = new WaitWatch(surroundings)
   }
 
-  async acquire(
-    asked: Loose<Omit<AcquireAsked, 'lock' | 'waitMs'>> & Pick<AcquireAsked, 'lock' | 'waitMs'>,
-  ): Promise<Granted> {
+  async acquire(asked: Omit<AcquireAsked, 'timeoutMs'> & Terms): Promise<Granted> {
     const { lock, session, waitMs, owner = this.#options.owner, metadata, timeoutMs = this.#options.timeoutMs } = asked
     const ttlMs = session === undefined ? (asked.ttlMs ?? this.#options.ttlMs) : undefined
     checkLockName(lock)
@@ -83,7 +84,6 @@ export class Operations {
     checkLabel('owner', owner)
     if (ttlMs !== undefined) checkTtl(ttlMs)
     if (metadata !== undefined) checkMetadata(metadata)
-    if (this.#isClosed) throw closed()
     const acquisition = new Acquisition(
       {
         surroundings: this.#surroundings,
@@ -93,22 +93,11 @@ export class Operations {
       },
       { lock, session, waitMs, owner, metadata, timeoutMs, ttlMs, signal: asked.signal },
     )
-    this.#acquisitions.add(acquisition)
-    try {
-      return await acquisition.granted()
-    } finally {
-      this.#acquisitions.delete(acquisition)
-    }
-  }
-
-  /** Every acquire under way, and every later one, rejects with `closed`, and what it asked for is withdrawn. */
-  endAcquires(): void {
-    this.#isClosed = true
-    for (const acquisition of this.#acquisitions) acquisition.end(closed())
+    return acquisition.granted()
   }
 
   async renewLock(
-    asked: { readonly lock: string; readonly token: number; readonly ttlMs?: number | undefined } & Loose<CallOptions>,
+    asked: { readonly lock: string; readonly token: number; readonly ttlMs?: number | undefined } & Terms,
   ): Promise<Renewed> {
     const { lock, token, ttlMs } = asked
     if (ttlMs !== undefined) checkTtl(ttlMs)
@@ -125,7 +114,7 @@ export class Operations {
       readonly lock: string
       readonly token: number
       readonly session?: string | undefined
-    } & Loose<CallOptions>,
+    } & Terms,
   ): Promise<void> {
     const { lock, token, session } = asked
     const path = lockPath(lock, 'release')
@@ -133,7 +122,7 @@ export class Operations {
   }
 
   async openSession(
-    asked: Loose<Omit<OpeningBody, 'requestId' | 'ttlMs'>> & { readonly ttlMs: number } & Loose<CallOptions>,
+    asked: Loose<Omit<OpeningBody, 'requestId' | 'ttlMs'>> & { readonly ttlMs: number } & Terms,
   ): Promise<Opened> {
     const { ttlMs, name, metadata } = asked
     checkTtl(ttlMs)
@@ -146,19 +135,14 @@ export class Operations {
       ...(name === undefined ? {} : { name }),
       ...(metadata === undefined ? {} : { metadata }),
     }
-    try {
-      const opening = { method: 'POST', path: '/v1/sessions', body, check: answers.isSessionOpened } as const
-      const { result, sentAt } = await this.#call(opening, asked)
-      return { session: result.session, ttlMs: result.ttlMs, validForMs: result.validForMs, sentAt }
-    } catch (error) {
-      const isOpen = isHoldfastError(error) && (error.code === 'outcome_unknown' || error.code === 'aborted')
-      if (isOpen) this.#withdrawals.withdraw({ kind: 'opening', body, lastsMs: ttlMs })
-      throw error
-    }
+    const opening = { method: 'POST', path: '/v1/sessions', body, check: answers.isSessionOpened } as const
+    const onUnknown = (): void => this.#withdrawals.withdraw({ kind: 'opening', body, lastsMs: ttlMs })
+    const { result, sentAt } = await this.#call(opening, asked, { effect: 'repeatable', onUnknown })
+    return { session: result.session, ttlMs: result.ttlMs, validForMs: result.validForMs, sentAt }
   }
 
   async renewSession(
-    asked: { readonly session: string; readonly ttlMs?: number | undefined } & Loose<CallOptions>,
+    asked: { readonly session: string; readonly ttlMs?: number | undefined } & Terms,
   ): Promise<Renewed> {
     const { session, ttlMs } = asked
     if (ttlMs !== undefined) checkTtl(ttlMs)
@@ -170,7 +154,7 @@ export class Operations {
     return { validForMs: result.validForMs, sentAt }
   }
 
-  async closeSession(asked: { readonly session: string } & Loose<CallOptions>): Promise<void> {
+  async closeSession(asked: { readonly session: string } & Terms): Promise<void> {
     await this.#call({ method: 'DELETE', path: sessionPath(asked.session), check: answers.isNothing }, asked)
   }
 
@@ -222,7 +206,7 @@ export class Operations {
   async post(path: string, body: unknown, options: ReadOptions = {}): Promise<unknown> {
     checkPath(path)
     const call = { method: 'POST', path, body, check: answers.isAnything } as const
-    return (await this.#call(call, options, 'once')).result
+    return (await this.#call(call, options, { effect: 'once' })).result
   }
 
   /** Waits for the withdrawals that are under way; what cannot be confirmed until then is told, and not tried again. */
@@ -231,18 +215,18 @@ export class Operations {
   }
 
   async #read<Result>(path: string, check: SimpleCall<Result>['check'], options: ReadOptions): Promise<Result> {
-    return (await this.#call({ method: 'GET', path, check }, options, 'none')).result
+    return (await this.#call({ method: 'GET', path, check }, options, { effect: 'none' })).result
   }
 
   #call<Result>(
     call: SimpleCall<Result>,
     options: ReadOptions,
-    effect: CallTerms['effect'] = 'repeatable',
+    more: Pick<CallTerms, 'effect' | 'onUnknown'> = { effect: 'repeatable' },
   ): Promise<Answered<Result>> {
     const { timeoutMs = this.#options.timeoutMs, signal, endpoint } = options
     checkTimeout(timeoutMs)
     const parts = { surroundings: this.#surroundings, endpoints: this.#endpoints }
-    return makeCall(parts, call, { timeoutMs, signal, endpoint, effect })
+    return makeCall(parts, call, { timeoutMs, signal, endpoint, ...more })
   }
 }
 
@@ -261,8 +245,4 @@ function queryOf(parameters: Readonly<Record<string, string | number | undefined
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) query.set(name, String(value))
   return query.size === 0 ? '' : `?${query.toString()}`
-}
-
-function closed(): HoldfastError {
-  return new HoldfastError('closed', 'closed: this client was closed')
 }

@@ -15,13 +15,13 @@ export function takeLock(inside: Inside, name: string, options: AcquireOptions):
 }
 
 function takeInOwnSession(inside: Inside, name: string, options: AcquireOptions): Promise<HeldLock> {
-  const { belongings, scope } = inside
-  const { ttlMs, onLost } = { ...inside.options, ...options }
+  const { belongings, scope, options: defaults } = inside
+  const { onLost = defaults.onLost } = options
   const wait = new Wait(inside, options)
   const ended = (lock: HeldLock): void => belongings.remove(lock)
   return scope.run(options.signal, async (signal) => {
     for (;;) {
-      const session = await openForOne(inside, { ...options, ttlMs, signal })
+      const session = await openForOne(inside, { ...options, signal })
       try {
         const asked = { ...options, waitMs: wait.leftMs, signal }
         const lock = await session.take(name, asked, (kept) => aliveWith(inside, session, { kept, onLost, ended }))

@@ -32,6 +32,7 @@ export class HeldSession implements Session, Belonging {
   readonly #locks = new Set<HeldLock>()
   /** Under way, or done. */
   #close: Promise<void> | null = null
+  #isLeft = false
 
   /** Rejects with `lock_lost` when no answer came soon enough to be of use; `onOpened` is called before it resolves. */
   static open(
@@ -40,20 +41,16 @@ export class HeldSession implements Session, Belonging {
     onOpened: (session: HeldSession) => void = () => {},
   ): Promise<HeldSession> {
     const { operations, belongings, options: defaults } = inside
-    const { ttlMs, onLost, timeoutMs } = { ...defaults, ...options }
-    const { metadata, name = defaults.owner } = options
+    const { ttlMs = defaults.ttlMs, onLost = defaults.onLost, name = defaults.owner, metadata, timeoutMs } = options
     const wait = new Wait(inside, { ...options, waitMs: 0 })
     return inside.scope.run(options.signal, async (signal) => {
       for (;;) {
-        const asked = { ttlMs, name, signal, timeoutMs }
-        const opened = await operations.openSession(metadata === undefined ? asked : { ...asked, metadata })
+        const opened = await operations.openSession({ ttlMs, name, metadata, signal, timeoutMs })
         const { session: id } = opened
         if (!signal.aborted && isUseful(inside, opened)) {
           const session = new HeldSession(inside, { id, ttlMs, onLost }, opened)
-          if (session.loss === null) {
-            onOpened(session)
-            return session
-          }
+          onOpened(session)
+          return session
         }
         belongings.endInBackground({ what: 'session', name: id, ttlMs }, operations.closeSession({ session: id }))
         if (signal.aborted || wait.isOver) {
@@ -109,13 +106,11 @@ export class HeldSession implements Session, Belonging {
     options: InSession<AcquireOptions>,
     adapt: (kept: Liveness) => Liveness = (kept) => kept,
   ): Promise<HeldLock> {
-    const { operations, belongings, options: defaults } = this.#inside
-    const { owner, timeoutMs } = { ...defaults, ...options }
-    const { waitMs = waitDefaultMs, metadata } = options
+    const { operations, belongings } = this.#inside
+    const { waitMs = waitDefaultMs, owner, metadata, timeoutMs } = options
     const { id: session, ttlMs } = this
     return this.#scope.run(options.signal, async (signal) => {
-      const asked = { lock: name, session, waitMs, owner, signal, timeoutMs }
-      const granted = await operations.acquire(metadata === undefined ? asked : { ...asked, metadata })
+      const granted = await operations.acquire({ lock: name, session, waitMs, owner, metadata, signal, timeoutMs })
       const { token, sequence } = granted
       if (!signal.aborted && this.remainingMs() > 0) {
         const lock = new HeldLock({ name, token, sequence, ttlMs }, granted, adapt(this.#liveness(name, token)))
@@ -152,12 +147,13 @@ export class HeldSession implements Session, Belonging {
 
   /** Nothing keeps it alive any more, and nothing is sent: it ends at its deadline. */
   leave(): void {
-    this.#close ??= Promise.resolve()
+    this.#isLeft = true
     this.#stop(() => closed(`session ${this.id}`))
   }
 
   #closeBecause(why: () => HoldfastError, options: CallOptions): Promise<void> {
     if (this.#close !== null) return this.#close
+    if (this.#isLeft) return Promise.resolve()
     // What was lost has ended by itself, or will before anybody could be told to end it.
     const wasLost = this.#holding.loss !== null
     this.#stop(why)

@@ -49,22 +49,19 @@ export function isUseful(
 
 /** A lock with a TTL of its own. */
 export function takeAlone(inside: Inside, name: string, options: AcquireOptions): Promise<HeldLock> {
-  const { operations, belongings, scope } = inside
-  const { owner, ttlMs, timeoutMs } = { ...inside.options, ...options }
-  const { metadata } = options
+  const { operations, belongings, scope, options: defaults } = inside
+  const { ttlMs = defaults.ttlMs, owner, metadata, timeoutMs } = options
   const wait = new Wait(inside, options)
   return scope.run(options.signal, async (signal) => {
     for (;;) {
-      const asked = { lock: name, ttlMs, waitMs: wait.leftMs, owner, signal, timeoutMs }
-      const granted = await operations.acquire(metadata === undefined ? asked : { ...asked, metadata })
+      const asked = { lock: name, ttlMs, waitMs: wait.leftMs, owner, metadata, signal, timeoutMs }
+      const granted = await operations.acquire(asked)
       const { token, sequence } = granted
       if (!signal.aborted && isUseful(inside, granted)) {
         const facts = { name, token, sequence, ttlMs }
         const lock = new HeldLock(facts, granted, aloneLiveness(inside, { lock: name, granted, options }))
-        if (lock.loss === null) {
-          belongings.add(lock)
-          return lock
-        }
+        belongings.add(lock)
+        return lock
       }
       belongings.endInBackground({ what: 'lock', name, ttlMs }, operations.release({ lock: name, token }))
       if (signal.aborted || wait.isOver) throw tooLate(name, token)
@@ -80,7 +77,7 @@ function aloneLiveness(
   { operations, keeper, belongings, options: defaults }: Inside,
   { lock, granted, options }: { lock: string; granted: Granted; options: AcquireOptions },
 ): Liveness {
-  const { ttlMs, onLost } = { ...defaults, ...options }
+  const { ttlMs = defaults.ttlMs, onLost = defaults.onLost } = options
   const { token } = granted
   return {
     hold: (lost, { sentAt, validForMs }) =>

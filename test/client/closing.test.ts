@@ -1,6 +1,6 @@
 import t from 'tap'
 import { setTimeout as wait } from 'node:timers/promises'
-import { gate, startWorld } from '../support/client-world.ts'
+import { gate, ManualKeeper, startWorld } from '../support/client-world.ts'
 
 t.test('closing gives back everything: locks, sessions, waits, offices', async (t) => {
   const { client, other, queued, free, keeper, member } = await startWorld(t)
@@ -89,8 +89,10 @@ t.test('a lock that comes while the client is being closed is given back', async
 })
 
 t.test('closing at any moment of an acquire leaves nothing behind', async (t) => {
+  const { other, meddle, free } = await startWorld(t)
   for (let ticks = 0; ticks < 12; ticks++) {
-    const { client, keeper, meddle, free } = await startWorld(t)
+    const keeper = new ManualKeeper()
+    const client = other({}, keeper)
     let closing: Promise<unknown> = Promise.resolve()
     meddle(async ({ path }, go) => {
       const answer = await go()

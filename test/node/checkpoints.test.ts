@@ -11,7 +11,7 @@ import type { LoadedState } from '../../src/node/loading-state.ts'
 import type { LogStore } from '../../src/storage/log-store.ts'
 import type { Checkpoint, RecordBytes, StateStore } from '../../src/storage/state-store.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { checkpointOf, hold, lockTable, recordsOf, textOf } from './lock-tables.ts'
 
 const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }

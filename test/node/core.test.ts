@@ -6,7 +6,7 @@ import { DiskWriter } from '../../src/node/disk-writer.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { Ended, ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
 import { silentEvents } from './silent-events.ts'
 

@@ -11,7 +11,7 @@ import { defaultRaftOptions } from '../../src/raft/state.ts'
 import type { FoundingRecord } from '../../src/storage/founding-store.ts'
 import { FakeWire } from '../support/fake-wire.ts'
 import { Ended, ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { introduce } from './introduce.ts'
 
 const [n1, self, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]

@@ -26,7 +26,7 @@ import type { Submission } from '../../src/node/own-commands.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
 import { silentEvents } from './silent-events.ts'
 

@@ -16,7 +16,7 @@ import type {
   StateStore,
 } from '../../src/storage/state-store.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { checkpointOf, hold, lockTable, recordsOf, textOf } from './lock-tables.ts'
 
 const [n2, n3] = [asNodeId('n2'), asNodeId('n3')]

@@ -12,7 +12,7 @@ import type { Installing, LogBatch } from '../../src/storage/log-store.ts'
 import { DamagedStateError } from '../../src/storage/state-store.ts'
 import type { Checkpoint } from '../../src/storage/state-store.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { firstDiskOf, foundedWith } from '../support/raft-founding.ts'
 import { checkpointOf, lockTable, recordsOf, textOf } from './lock-tables.ts'
 

@@ -145,3 +145,14 @@ t.test('a load that nobody waits for is dropped', async (t) => {
   becomeLeader(core)
   t.same(give(core, { kind: 'entriesLoaded', load: 1, entries: entriesFrom(1, [1]) }), [])
 })
+
+t.test('thesis §10.2.1 B11 one who is alone commits what its disk has, and no sooner', async (t) => {
+  const core = startCore({ members: 1 })
+  tickAfter(core, 500)
+  persistAll(core)
+  t.match(core.state, { role: { kind: 'leader' }, commitIndex: 0 }, 'it leads, and its no-op is being written')
+  t.same(lines(persistAll(core)), ['applies 1/1'])
+  t.same(lines(propose(core, 'x')), ['asks for write 3: entries 2/1:x'])
+  t.same(lines(tickAfter(core, 10)), [])
+  t.same(lines(persistAll(core)), ['applies 2/1:x'])
+})

@@ -249,3 +249,14 @@ t.test(
     }
   },
 )
+
+t.test('§5.1 B06 who steps down within a term has voted in it: the vote stays, and nobody else gets one', async (t) => {
+  const core = startCore()
+  becomeLeader(core)
+  const stepsDown = lines(tickAfter(core, 1001))
+  t.same(stepsDown, ['has no leader in term 1'], 'nothing is written: term and vote are what they were')
+  t.equal(core.state.votedFor, 'n1')
+  t.match(sent(receive(core, 'n2', requestVote({ term: 1, last: [9, 1] }))), [
+    '-> n2 requestVoteResponse term 1 refused',
+  ])
+})

@@ -12,6 +12,7 @@ import {
   give,
   lines,
   persistAll,
+  preVoteResponse,
   propose,
   receive,
   receiveSnapshot,
@@ -344,4 +345,43 @@ t.test('DESIGN 6 who has lost its state votes and acknowledges, but neither appl
   t.match(core.state, { canServe: true, commitIndex: 4, appliedIndex: 3 })
   persistAll(core)
   t.match(lines(tickAfter(core, 1000)), [/preVote/, /preVote/, /polls/])
+})
+
+// ---- what others got wrong
+
+t.test(
+  '§7 B61 who installs a snapshot polls with it, and asks for votes when the install is on its disk',
+  async (t) => {
+    const core = follower()
+    t.match(lines(receiveSnapshot(core, [9, 3])), ['installs a snapshot of 9/3, write 1'])
+    const polls = lines(tickAfter(core, 600))
+    t.match(polls, ['-> n2 preVote term 4 poll 1 last 9/3', /n3/, 'polls in term 3'])
+    const campaigns = lines(receive(core, 'n3', preVoteResponse({ term: 4, poll: 1, granted: true })))
+    t.match(campaigns, ['asks for write 2: term 4 vote n1', /requestVote term 4 last 9\/3 \(after write 2\)/])
+    // A later term is heard all the same, and an install that hangs for a second keeps it from asking again.
+    t.match(lines(receive(core, 'n2', append({ term: 5, after: [9, 3] }))), [
+      /write 3: term 5/,
+      /match 3/,
+      /follows n2/,
+    ])
+    t.same(lines(tickAfter(core, 600)), [])
+    t.equal(core.state.role.kind, 'follower')
+  },
+)
+
+t.test('§7 B28 B29 an append from before a log without entries, or at its start, is no conflict', async (t) => {
+  for (const [after, answer] of [
+    [[2, 1], 'match 5'],
+    [[4, 2], 'match 5'],
+    [[5, 2], 'match 5'],
+    [[6, 3], 'at 6 hint 5/2'],
+  ] as const) {
+    const core = startCore({ term: 3, start: [5, 2] })
+    const said = sent(receive(core, 'n2', append({ term: 3, after, commit: 5 })))
+    t.match(said, [answer], `after ${after.join('/')}`)
+    t.match(core.state.log, { start: { index: 5, term: 2 }, lastIndex: 5 })
+  }
+  const next = startCore({ term: 3, start: [5, 2] })
+  const entries = entriesFrom(6, [3])
+  t.match(lines(receive(next, 'n2', append({ term: 3, after: [5, 2], entries }))), ['asks for write 1: entries 6/3'])
 })

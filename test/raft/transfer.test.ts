@@ -1,6 +1,6 @@
 // Handing leadership over (thesis §3.10), on request and because of a slow disk (DESIGN 3).
 import t from 'tap'
-import { asIndex, asNodeId, asTerm } from '../../src/ids.ts'
+import { asIndex, asIo, asNodeId, asTerm } from '../../src/ids.ts'
 import {
   accepted,
   append,
@@ -13,6 +13,7 @@ import {
   persistAll,
   propose,
   receive,
+  rejected,
   requestVote,
   roleOf,
   startCore,
@@ -250,4 +251,38 @@ t.test('DESIGN 3 an offer ends when the disk works again, or when a transfer is 
   pass(asked, 3000, { n2: 2, n3: 2 })
   t.match(lines(give(asked, transferTo('n3'))), ['-> n3 timeoutNow term 1 last 2'])
   t.match(roleOf(asked, 'leader').transfer, { to: 'n3', isAsked: true })
+})
+
+t.test(
+  'thesis §3.10 B59 one that waits for a snapshot is told when it has it (LeaderTransferAfterSnapshot)',
+  async (t) => {
+    const core = settledLeader()
+    persistAll(core)
+    give(core, { kind: 'trimLog', upTo: asIndex(1) })
+    give(core, { kind: 'peerConnected', peer: asNodeId('n3'), restarted: true })
+    receive(core, 'n3', rejected({ term: 1, at: 1, hint: [0, 0] }))
+    t.match(lines(tickAfter(core, 0)), ['sends n3 a snapshot'])
+    t.same(lines(give(core, transferTo('n3'))), [])
+    t.same(
+      lines(give(core, { kind: 'snapshotEnded', to: asNodeId('n3'), index: asIndex(1) })),
+      [],
+      'its word is awaited',
+    )
+    t.same(lines(receive(core, 'n3', accepted({ term: 1, match: 1 }))), ['-> n3 timeoutNow term 1 last 1'])
+  },
+)
+
+t.test('§5.4.1 B10 who is told to campaign asks for votes when the tail that it names is on its disk', async (t) => {
+  const core = startCore()
+  becomeFollowerOf(core, 'n2', 1)
+  const writes = lines(receive(core, 'n2', append({ term: 1, round: 2, entries: entriesFrom(1, [1, 1]) })))
+  t.match(writes, ['asks for write 2: entries 1/1 2/1'])
+  t.match(lines(receive(core, 'n2', timeoutNow(1, 2))), [
+    'asks for write 3: term 2 vote n1',
+    '-> n2 requestVote term 2 last 2/1 transfer (after write 3)',
+    '-> n3 requestVote term 2 last 2/1 transfer (after write 3)',
+  ])
+  // Writes complete in order: the third is not done before the second.
+  give(core, { kind: 'persisted', io: asIo(3) })
+  t.equal(core.state.durability.durableIndex, 2)
 })

@@ -15,6 +15,8 @@ export interface SessionHandle {
   /** Virtual time until which the client counts on it. */
   until: number
   isOver: boolean
+  /** When its client asked for the end, or was told of it. */
+  overAt: number
 }
 
 export class ClientSession {
@@ -47,6 +49,7 @@ export class ClientSession {
   /** It is over, as somebody was told. */
   over(session: SessionHandle): void {
     session.isOver = true
+    session.overAt = Math.min(session.overAt, this.#parts.timeline.now)
     if (this.#current === session) this.#current = null
   }
 
@@ -89,7 +92,8 @@ export class ClientSession {
       checks.answers.answered(mark, reply.result)
       if (reply.result.kind !== 'sessionOpened') return null
       const { session: id, validForMs } = reply.result
-      return { id, ttlMs, until: this.#parts.assured({ token: null, session: id, sentAt, validForMs }), isOver: false }
+      const until = this.#parts.assured({ token: null, session: id, sentAt, validForMs })
+      return { id, ttlMs, until, isOver: false, overAt: Infinity }
     }
     return null
   }

@@ -5,8 +5,9 @@
 import { assert } from '../../src/assert.ts'
 import { asRequestId } from '../../src/ids.ts'
 import type { LockName, NodeId, RequestId, SessionId, Token } from '../../src/ids.ts'
-import type { Granted } from '../../src/lockfsm/outcome.ts'
+import type { Granted, Result } from '../../src/lockfsm/outcome.ts'
 import { checkToken } from '../../src/lockfsm/views.ts'
+import type { Called, HistoryRecorder } from '../linearizability/recorder.ts'
 import { Caller } from './caller.ts'
 import type { SharedFacts } from './caller.ts'
 import { factsOf } from './checks/reads.ts'
@@ -33,6 +34,7 @@ export interface ClientParts {
   /** How fast its clock runs against virtual time; null: not within what S5 asks for, so it is not checked. */
   readonly clockRate: number | null
   readonly shared: SharedFacts
+  readonly history: HistoryRecorder
   /** An answer assures of something: checks it, now and later. Returns the virtual time until which the client counts on it. */
   assured(promise: { token: Token | null; session: SessionId | null; sentAt: number; validForMs: number }): number
 }
@@ -120,7 +122,8 @@ export class Client {
   // ---- requests
 
   *#acquire(lock: LockName, session: SessionHandle | null): Task<HeldGrant | null> {
-    const { random, timeline, style, name } = this.#parts
+    const { random, timeline, style, name, history } = this.#parts
+    const called = history.acquire(lock)
     const requestId = asRequestId(`${name}-request-${++this.#count}-0000000000`)
     const waitMs = random.pick(style.waitMs)
     const ttlMs = session === null ? random.whole(...style.ttlMs) : null
@@ -134,6 +137,7 @@ export class Client {
       const { reply, until } = yield* this.#attempt(acquire, node)
       if (reply.kind !== 'outcome') continue
       const { result } = reply
+      noteAnswer(called, result)
       if (result.kind === 'granted') return this.#granted(result, { lock, session, until })
       if (result.kind === 'refused' && result.code === 'session_ended' && session !== null) this.#session.over(session)
       if (result.kind !== 'stillWaiting' && result.kind !== 'detached') return null
@@ -173,10 +177,13 @@ export class Client {
     granted: Granted,
     { lock, session, until }: { lock: LockName; session: SessionHandle | null; until: number },
   ): HeldGrant {
-    const { shared, checks, name, clockRate } = this.#parts
+    const { shared, checks, name, clockRate, history } = this.#parts
     shared.grants++
     if (session !== null) session.until = Math.max(session.until, until)
     const grant: HeldGrant = { granted, lock, session, until }
+    history.endsBy(lock, granted.token, () =>
+      session === null ? grant.until : Math.min(session.until, session.overAt),
+    )
     if (clockRate !== null) {
       checks.beliefs.begin({ client: name, lock, token: granted.token, until: () => this.#countsUntil(grant) })
     }
@@ -210,8 +217,9 @@ export class Client {
   }
 
   *#release(grant: HeldGrant): Task {
-    const { timeline, random, checks, name, clockRate, style } = this.#parts
+    const { timeline, random, checks, name, clockRate, style, history } = this.#parts
     const { token } = grant.granted
+    const called = history.release(grant.lock, token)
     checks.beliefs.end({ client: name, lock: grant.lock, token })
     for (let attempt = 0; attempt < 4; attempt++) {
       const session = random.chance(0.5) ? grant.granted.session : null
@@ -221,6 +229,7 @@ export class Client {
         patienceMs: random.pick(style.patienceMs),
       })
       if (reply.kind !== 'outcome') continue
+      called.answered({ kind: 'release', token, said: reply.result.kind === 'released' ? 'released' : 'stale' })
       if (reply.result.kind === 'released') checks.promises.released(token)
       else
         assert(
@@ -270,15 +279,18 @@ export class Client {
   // ---- reads
 
   *#read(node: NodeId): Task {
-    const { random, frontend, locks, shared, checks, timeline } = this.#parts
+    const { random, frontend, locks, shared, checks, timeline, history } = this.#parts
     const lock = random.pick(locks)
     const after = shared.ackedIndex
+    const called = history.look(lock)
+    let shown: Token | null = null
     shared.operations++
-    yield* wait<'done' | 'failed'>((settle) => {
+    const said = yield* wait<'done' | 'failed'>((settle) => {
       frontend.read(node, {
         evaluate: (replica) => {
           const facts = factsOf(replica.lock, lock)
           const { token } = facts
+          shown = token
           assert(token === null || checkToken(replica.lock, { lock, token }).valid, 'S6: a holder shown is a holder')
           const index = replica.appliedIndex
           // The log is judged when this turn is over: only then the reference has what the member has.
@@ -288,5 +300,13 @@ export class Client {
       })
       timeline.after(10_000, () => settle('failed'))
     })
+    if (said === 'done') called.answered({ kind: 'read', said: shown })
   }
+}
+
+/** What an answer to an acquire says for sure; of anything else nobody knows what an earlier attempt has obtained. */
+function noteAnswer(called: Called, result: Result): void {
+  if (result.kind === 'granted') called.answered({ kind: 'acquire', token: result.token })
+  if (result.kind === 'refused' && (result.code === 'lock_held' || result.code === 'wait_timeout'))
+    called.answered({ kind: 'acquire', token: 'refused' })
 }

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 
 export interface CorpusSeed {
   readonly seed: number
+  /** Which faults it was run with; null: all. */
+  readonly only: 'disk' | null
   /** What it found. */
   readonly found: string
 }
@@ -16,7 +18,7 @@ export function readCorpus(): readonly CorpusSeed[] {
 }
 
 function parseLine(line: string): CorpusSeed {
-  const [, seed, found] = /^(\d+) # (\S.*)$/.exec(line) ?? []
+  const [, disk, seed, found] = /^(disk )?(\d+) # (\S.*)$/.exec(line) ?? []
   if (seed === undefined || found === undefined) throw new Error(`corpus.txt: neither a comment nor a seed: ${line}`)
-  return { seed: Number(seed), found }
+  return { seed: Number(seed), only: disk === undefined ? null : 'disk', found }
 }

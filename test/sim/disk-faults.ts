@@ -2,7 +2,7 @@
 // lost, rot or lose their tail do not, and there are never more of these at once than a minority (injuries.ts).
 import { assert, unreachable } from '../../src/assert.ts'
 import { asIndex } from '../../src/ids.ts'
-import type { FlippedBit } from '../support/memory-disk.ts'
+import type { FlippedBit } from '../../src/testing/memory-disk.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import type { FaultKind } from './scenario.ts'
@@ -145,16 +145,19 @@ export class DiskFaults {
     operator.hold(victim)
     victim.crash(this.#random.chance(0.5))
     const { disk } = victim
+    const announced = disk.durable().meta?.run
     if (disk.loseTail('log', this.#random.whole(1, 6)) > 0) {
-      const { hardState, lastIndex } = disk.durable()
+      const { hardState, lastIndex, meta } = disk.durable()
+      // A run is stored to be told: who has met it refuses an earlier one.
+      const hasForgotten = raftChecks.promises.hasForgotten(disk.durable()) || meta?.run !== announced
       const isWitnessed =
         hardState.currentTerm < currentTerm ? heard > 0 : hardState.currentTerm === currentTerm && lastIndex < heard
       // What nobody was promised may be lost.
-      if (isWitnessed || raftChecks.promises.hasForgotten(disk.durable())) injuries.hurt(victim, 'lostTail')
+      if (isWitnessed || hasForgotten) injuries.hurt(victim, 'lostTail')
       if (isWitnessed) {
         raftChecks.promises.excuse(disk.durable())
         yield* this.#meetWitness(victim, leader)
-      } else if (raftChecks.promises.hasForgotten(disk.durable())) {
+      } else if (hasForgotten) {
         operator.replaceDisk(victim)
       }
     }

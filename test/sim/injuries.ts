@@ -2,7 +2,7 @@
 // members, which is as much as Holdfast promises to survive (S3). A disk is hurt until its machine is a whole member
 // again: started since on a disk that counts, with a state of its own.
 import type { NodeId } from '../../src/ids.ts'
-import type { MemoryDisk } from '../support/memory-disk.ts'
+import type { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import type { Machine } from './machine.ts'
 
 export type Injury = 'lost' | 'rottenLog' | 'rottenState' | 'lostTail'

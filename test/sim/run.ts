@@ -1,17 +1,19 @@
 // One seed from its drawing to its verdict: founding, a time of faults under load, healing, a time in which everything
 // must come to rest and work again (RAFT.md 2, 29-31), and the final comparison of all members.
 import { assert } from '../../src/assert.ts'
-import type { NodeId } from '../../src/ids.ts'
 import { Faults } from './faults.ts'
 import { found } from './founding.ts'
 import { tell } from './happenings.ts'
 import type { Happenings } from './happenings.ts'
 import type { Machine } from './machine.ts'
-import { probe } from './probe.ts'
 import { createRandom } from './random.ts'
+import { rest } from './rest.ts'
 import { describe, drawScenario } from './scenario.ts'
 import type { Scenario } from './scenario.ts'
 import { World } from './world.ts'
+
+/** Of the search for an order; what takes more is left undecided, and counted. */
+const historyStatesMax = 20_000
 
 export interface RunResult {
   readonly seed: number | string
@@ -100,6 +102,13 @@ function live(world: World): void {
   // With too many wiped disks the rest must wait for ever, and do no harm.
   if (members.length * 2 > world.machines.length) rest(world, members)
   compareReplicas(world)
+  judgeHistory(world)
+}
+
+/** S1, S2, S3, S6 as clients see them: one order of their calls explains every answer. */
+function judgeHistory({ history }: World): void {
+  const { broken } = history.judge(historyStatesMax)
+  assert(broken.length === 0, `linearizability: ${broken.join('\n')}`)
 }
 
 /** L3, H34: links that are reset, and nothing worse, never cost the leader its place. */
@@ -131,55 +140,6 @@ function judgeEnd({ failures, wiped, injuries }: World, machine: Machine): void 
   }
   assert(isExpected[failure.code], `${machine.id} ended: ${failure.code}, ${failure.message}`)
   if (failure.code !== 'stranger') failures.delete(machine.id)
-}
-
-/** Healed, a majority connected: one leader, every call settled, every lock free again, new work done. */
-function rest(world: World, members: readonly Machine[]): void {
-  const { timeline, clients, facts, lockChecks } = world
-  facts.closing = true
-  const idle = () => clients.every((client) => !client.busy)
-  assert(
-    world.run(timeline.now + 240_000, () => idle() && world.leader !== null),
-    'L3: the world did not come to rest',
-  )
-  assert(
-    world.run(timeline.now + 120_000, () => world.injuries.left.length === 0),
-    `H28: ${world.injuries.left.join(', ')} did not become members again`,
-  )
-  attendNothing(world)
-  for (const client of clients) client.dismiss()
-  facts.dismissed = true
-  const free = () => idle() && lockChecks.state.locks.size === 0
-  assert(world.run(timeline.now + 40_000, free), `L1: locks are held after everybody has gone`)
-  const converged = () => members.every(({ node }) => node?.replica?.appliedIndex === world.raftChecks.lastCommitted)
-  assert(world.run(timeline.now + 60_000, converged), '29: the members did not converge')
-  let probed = false
-  probe(
-    world,
-    members.map(({ id }) => id),
-    () => {
-      probed = true
-    },
-  )
-  assert(
-    world.run(timeline.now + 120_000, () => probed),
-    '31: a call was never answered',
-  )
-  // Every node has sent something by now: what it had given up, or what was lost, has been passed over.
-  const isSettled = ({ node }: Machine) => node?.replica?.unanswered === 0 && node.replica.calls.open === 0
-  assert(
-    world.run(timeline.now + 10_000, () => members.every(isSettled)),
-    '32: commands are kept that have no fate',
-  )
-}
-
-/** All calls are settled, sessions live on: no grant is kept by an attempt that nobody answered (H13, H14). */
-function attendNothing(world: World): void {
-  const { frontend, lockChecks, timeline } = world
-  const runOf = (id: NodeId) => (world.machine(id).isUp ? (lockChecks.state.runs.get(id)?.run ?? null) : null)
-  const ghosts = () => lockChecks.ghosts({ runOf, grantsBegun: frontend.grantsBegun })
-  const settled = world.run(timeline.now + 40_000, () => lockChecks.state.waiting === 0 && ghosts().length === 0)
-  assert(settled, `H13: attempts keep grants that nobody knows of: ${ghosts().join(', ')}`)
 }
 
 function compareReplicas(world: World): void {

@@ -9,11 +9,13 @@ import type { Failure, Report } from '../../src/node/host.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
 import type { LogBatch } from '../../src/storage/log-store.ts'
+import { BoundChecks } from './checks/bounds.ts'
 import { KeepingChecks } from './checks/keeping-checks.ts'
 import { LockChecks } from './checks/lock-checks.ts'
 import { TimeChecks } from './checks/time-checks.ts'
 import { RaftChecks } from './checks/raft-checks.ts'
 import type { SharedFacts } from './caller.ts'
+import { HistoryRecorder } from '../linearizability/recorder.ts'
 import { Client } from './clients.ts'
 import { Frontend } from './frontend.ts'
 import { HappeningCount } from './happenings.ts'
@@ -42,8 +44,11 @@ export class World {
   readonly lockChecks: LockChecks
   readonly #keepingChecks: KeepingChecks
   readonly #timeChecks: TimeChecks
+  readonly #boundChecks = new BoundChecks()
   readonly clients: readonly Client[]
   readonly locks: readonly LockName[]
+  /** What clients lived through, for the judgement at the end. */
+  readonly history = new HistoryRecorder(() => this.timeline.now)
   readonly facts: SharedFacts = { ackedIndex: 0, operations: 0, grants: 0, closing: false, dismissed: false }
   /** Machines whose disk was taken away after a cluster could know it: they must be refused, and stay out. */
   readonly wiped = new Set<NodeId>()
@@ -146,6 +151,7 @@ export class World {
       style: this.scenario.style,
       clockRate,
       shared: this.facts,
+      history: this.history,
       assured: (promise) => this.#assured(promise, clockRate),
     })
   }
@@ -224,6 +230,7 @@ export class World {
     const replica = machine.node?.replica
     if (replica === null || replica === undefined) return
     this.#timeChecks.turned(machine, replica.core.raft)
+    this.#boundChecks.turned(machine, replica.core.raft)
     this.#checkMember(machine)
     const { role, currentTerm } = replica.core.raft
     if (role.kind === 'leader' && currentTerm > this.#termLed) {

@@ -6,7 +6,7 @@ import { FoundingFile, type FoundingRecord, type FoundingStore } from '../../src
 import { judgeDisk } from '../../src/storage/identity.ts'
 import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
 import type { LogMeta, LogStore, StoredLog } from '../../src/storage/log-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { someFounding, someHardState, someMeta, store, write } from './builders.ts'
 import { copyOf } from './damaging.ts'
 import { temporaryFolder } from './temporary-folder.ts'

@@ -76,7 +76,7 @@ export interface World {
   readonly sent: readonly string[]
   readonly client: LockClient
   /** Another client of the same node, with a keeper of its own. */
-  other(options?: Partial<ClientOptions>): LockClient
+  other(options?: Partial<ClientOptions>, keeper?: ManualKeeper): LockClient
   meddle(meddling: Meddling | null): void
   holders(lock: string): Promise<readonly string[]>
   /** Waits until so many wait for the lock. */
@@ -121,7 +121,7 @@ export async function startWorld(t: Test, options: Partial<ClientOptions> = {}):
     keeper,
     sent,
     client: create({}, keeper),
-    other: (given = {}) => create(given, new ManualKeeper()),
+    other: (given = {}, ofOther = new ManualKeeper()) => create(given, ofOther),
     meddle: (next) => {
       meddling = next
     },

@@ -6,7 +6,7 @@ import { asIndex, asTerm } from '../../../src/ids.ts'
 import type { Incarnation, Index, NodeId, Term } from '../../../src/ids.ts'
 import { termAt } from '../../../src/raft/log.ts'
 import type { Message } from '../../../src/raft/message.ts'
-import type { DurableDisk } from '../../support/memory-disk.ts'
+import type { DurableDisk } from '../../../src/testing/memory-disk.ts'
 import type { Machine } from '../machine.ts'
 
 interface Promised {

@@ -10,7 +10,7 @@ import { append } from '../../../src/raft/log.ts'
 import { becomeLeader } from '../../../src/raft/roles.ts'
 import { createRaft } from '../../../src/raft/state.ts'
 import type { RaftState } from '../../../src/raft/state.ts'
-import { MemoryDisk } from '../../support/memory-disk.ts'
+import { MemoryDisk } from '../../../src/testing/memory-disk.ts'
 import type { Machine } from '../machine.ts'
 import { Script } from '../script.ts'
 import { RaftChecks } from './raft-checks.ts'
@@ -91,6 +91,20 @@ t.test('1 two leaders of one term are seen', async (t) => {
   const { checks, a, b } = scene()
   leadFromNothing(b, raftOf(a).currentTerm)
   t.throws(() => checks.turned(b), new RegExp(`^1: ${a.id} and ${b.id} lead term`))
+})
+
+t.test('2 a leader that drops an entry of its own log is seen', async (t) => {
+  const { checks, a } = scene()
+  const { log, durability, role } = proposeAlone(a)
+  checks.turned(a)
+  const last = log.window.pop()
+  const before = log.window.at(-1)
+  assert(last !== undefined && before !== undefined && role.kind === 'leader', 'it leads, with entries in memory')
+  Object.assign(log, { lastIndex: before.index, lastTime: before.time })
+  log.windowBytes -= role.uncommittedBytes
+  role.uncommittedBytes = 0
+  durability.unsynced.length = 0
+  t.throws(() => checks.turned(a), /^2: n\d leads term \d+ and drops entry \d+ of its own log/)
 })
 
 t.test('3 another entry of the same index and term is seen', async (t) => {

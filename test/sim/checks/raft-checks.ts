@@ -8,7 +8,7 @@ import { asIndex } from '../../../src/ids.ts'
 import type { Incarnation, Index, NodeId, Term } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
 import { checkState } from '../../../src/raft/invariants.ts'
-import { termAt } from '../../../src/raft/log.ts'
+import { lastTerm, termAt } from '../../../src/raft/log.ts'
 import type { RaftState } from '../../../src/raft/state.ts'
 import type { LogBatch } from '../../../src/storage/log-store.ts'
 import type { Machine } from '../machine.ts'
@@ -28,6 +28,9 @@ interface Seen {
   appliedIndex: Index
   role: RaftState['role']['kind']
   term: Term
+  /** The end of its log. */
+  lastIndex: Index
+  lastTerm: Term
 }
 
 export class RaftChecks {
@@ -87,6 +90,9 @@ export class RaftChecks {
     checkState(raft)
     const seen = this.#seenOf(machine, raft)
     const ledBefore = seen.role === 'leader' && seen.term === raft.currentTerm
+    if (ledBefore) checkAppendOnly(machine, raft, seen)
+    seen.lastIndex = raft.log.lastIndex
+    seen.lastTerm = lastTerm(raft.log)
     this.#checkLeader(machine, raft, seen)
     this.#checkCommit(machine, raft, seen, ledBefore)
     this.#checkApplied(machine, raft, seen)
@@ -106,7 +112,8 @@ export class RaftChecks {
     // 9: what a process knew before it ended, its disk knows. What is before its checkpoint it applied in an earlier life.
     const begin = raft.log.start.index
     const term = this.promises.termSaid(machine.disk.durable().meta?.incarnation ?? null)
-    const fresh: Seen = { raft, commitIndex: begin, appliedIndex: begin, role: 'follower', term }
+    const end = { lastIndex: raft.log.lastIndex, lastTerm: lastTerm(raft.log) }
+    const fresh: Seen = { raft, commitIndex: begin, appliedIndex: begin, role: 'follower', term, ...end }
     this.#seen.set(machine.id, fresh)
     return fresh
   }
@@ -187,6 +194,12 @@ export class RaftChecks {
     }
     seen.appliedIndex = raft.appliedIndex
   }
+}
+
+/** 2: what a leader had at the end of its log is there as long as its term is. */
+function checkAppendOnly({ id }: Machine, { log, currentTerm }: RaftState, seen: Seen): void {
+  const isKept = seen.lastIndex < log.start.index || termAt(log, seen.lastIndex) === seen.lastTerm
+  assert(isKept, `2: ${id} leads term ${currentTerm} and drops entry ${seen.lastIndex} of its own log`)
 }
 
 /** 17: what the node takes for durable would survive a power cut; with no write under way that is everything. */

@@ -1,14 +1,14 @@
 // What is durable of the log on the memory disk. Every batch that became durable can be taken back, newest first, as by a
 // disk that lost its tail; entries and single records can be damaged, which is found out when the log is opened or read,
 // as by a checksum.
-import { assert } from '../../src/assert.ts'
-import { asClusterTime, asIndex, asTerm, type Index } from '../../src/ids.ts'
-import type { Entry, HardState } from '../../src/raft/entry.ts'
-import type { TermSpan } from '../../src/raft/log.ts'
-import { damaged } from '../../src/storage/damage.ts'
-import { chainOf, chainStart, encodeEntry } from '../../src/storage/log-record.ts'
-import type { Installing, LogBatch, LogMeta, NotedEntry, PeerWitness, StoredLog } from '../../src/storage/log-store.ts'
-import type { Tip } from '../../src/storage/read-log.ts'
+import { assert } from '../assert.ts'
+import { asClusterTime, asIndex, asTerm, type Index } from '../ids.ts'
+import type { Entry, HardState } from '../raft/entry.ts'
+import type { TermSpan } from '../raft/log.ts'
+import { damaged } from '../storage/damage.ts'
+import { chainOf, chainStart, encodeEntry } from '../storage/log-record.ts'
+import type { Installing, LogBatch, LogMeta, NotedEntry, PeerWitness, StoredLog } from '../storage/log-store.ts'
+import type { Tip } from '../storage/read-log.ts'
 
 /** What is said of a disk in messages. */
 export const logName = 'the log of the memory disk'

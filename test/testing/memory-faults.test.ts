@@ -5,7 +5,7 @@ import { DamagedError } from '../../src/storage/log-store.ts'
 import { DamagedStateError, type StateStore } from '../../src/storage/state-store.ts'
 import { someBatch, someEntries, someFounding, someHardState, someMeta } from '../storage/builders.ts'
 import { checkpointOf, someRecord, someRules } from '../storage/state-builders.ts'
-import { type FlippedBit, MemoryDisk, type MemoryDiskOptions } from './memory-disk.ts'
+import { type FlippedBit, MemoryDisk, type MemoryDiskOptions } from '../../src/testing/memory-disk.ts'
 
 /** A disk on which nothing happens before `runAll`, and the delays that it asked for. */
 function heldDisk(options: Partial<MemoryDiskOptions> = {}): {

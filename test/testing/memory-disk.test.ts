@@ -13,7 +13,7 @@ import {
   write,
 } from '../storage/builders.ts'
 import { testLogStore } from '../storage/log-store-conformance.ts'
-import { MemoryDisk, type MemoryDiskOptions } from './memory-disk.ts'
+import { MemoryDisk, type MemoryDiskOptions } from '../../src/testing/memory-disk.ts'
 
 testLogStore(t, (_, { firstIndex } = { firstIndex: 1 }) => {
   const disk = new MemoryDisk({

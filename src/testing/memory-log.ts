@@ -1,17 +1,17 @@
 // The port of the log over its image on the memory disk: it keeps the rules that every log store keeps, and hands its writes
 // to the device, which decides when they are durable, and whether at all.
-import { assert } from '../../src/assert.ts'
-import { asIndex, type Index } from '../../src/ids.ts'
-import type { Entry } from '../../src/raft/entry.ts'
+import { assert } from '../assert.ts'
+import { asIndex, type Index } from '../ids.ts'
+import type { Entry } from '../raft/entry.ts'
 import {
   assertEntryFollows,
   assertHardStateFollows,
   assertInstalls,
   assertKeepsTail,
   assertTrims,
-} from '../../src/storage/batch-rules.ts'
-import { damaged } from '../../src/storage/damage.ts'
-import type { ChainHash, LogBatch, LogStore, StoredLog } from '../../src/storage/log-store.ts'
+} from '../storage/batch-rules.ts'
+import { damaged } from '../storage/damage.ts'
+import type { ChainHash, LogBatch, LogStore, StoredLog } from '../storage/log-store.ts'
 import type { Device } from './memory-device.ts'
 import { logName, type LogImage } from './memory-log-image.ts'
 

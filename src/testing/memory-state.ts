@@ -1,9 +1,9 @@
 // The checkpoints on the memory disk: what is durable of them, and the port over it. As on LevelDB a record stands under its
 // generation, void records stay until the next opening, and so do generations that nobody needs any more.
-import { assert } from '../../src/assert.ts'
-import { asDigest } from '../../src/ids.ts'
-import { damagedState } from '../../src/storage/damage.ts'
-import { loadRecords } from '../../src/storage/load-records.ts'
+import { assert } from '../assert.ts'
+import { asDigest } from '../ids.ts'
+import { damagedState } from '../storage/damage.ts'
+import { loadRecords } from '../storage/load-records.ts'
 import type {
   Checkpoint,
   CheckpointWriter,
@@ -15,7 +15,7 @@ import type {
   StateStore,
   StateView,
   StoredState,
-} from '../../src/storage/state-store.ts'
+} from '../storage/state-store.ts'
 import type { Device } from './memory-device.ts'
 
 const stateName = 'the state of the memory disk'

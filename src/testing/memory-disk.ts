@@ -1,17 +1,17 @@
-// A disk in memory for the simulator and for unit tests: the ports of storage, and the faults of a disk. What is durable
+// A disk in memory for the testing kit, the simulator and unit tests: the ports of storage, and the faults of a disk. What is durable
 // and what was only written are kept apart; a crash keeps of the latter any prefix, each write whole or not at all, as
 // LevelDB does: of what was written to the log and to the state independently of each other.
 //
 // Everything is driven from outside: time passes when the owner runs what it was given to `schedule`, chance comes from
 // its `random`. There is no promise on the way of a write or a read. Payloads are copied when they are written, so that a
 // caller who uses its buffer again does no harm here that a real disk would not do.
-import { assert, unreachable } from '../../src/assert.ts'
-import { asIndex, type Index } from '../../src/ids.ts'
-import type { Entry, HardState, LogStart } from '../../src/raft/entry.ts'
-import { damaged } from '../../src/storage/damage.ts'
-import type { FoundingRecord, FoundingStore } from '../../src/storage/founding-store.ts'
-import type { LogMeta, LogStore } from '../../src/storage/log-store.ts'
-import type { RecordRules, StateStore, StoredState } from '../../src/storage/state-store.ts'
+import { assert, unreachable } from '../assert.ts'
+import { asIndex, type Index } from '../ids.ts'
+import type { Entry, HardState, LogStart } from '../raft/entry.ts'
+import { damaged } from '../storage/damage.ts'
+import type { FoundingRecord, FoundingStore } from '../storage/founding-store.ts'
+import type { LogMeta, LogStore } from '../storage/log-store.ts'
+import type { RecordRules, StateStore, StoredState } from '../storage/state-store.ts'
 import { type Device, type DeviceTiming, MemoryDevice } from './memory-device.ts'
 import { LogImage } from './memory-log-image.ts'
 import { MemoryLogStore } from './memory-log.ts'
