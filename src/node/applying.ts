@@ -9,7 +9,7 @@ import type { NumberedCommand } from '../lockfsm/command.ts'
 import { diskReplaced, runOf } from '../lockfsm/runs.ts'
 import type { LockState } from '../lockfsm/state.ts'
 import type { Entry, MemberReplaced } from '../raft/entry.ts'
-import { incarnationsAt, inForce, isCounted } from '../raft/members.ts'
+import { incarnationsAt, inForce } from '../raft/members.ts'
 import type { Core } from './core.ts'
 import type { Host } from './host.ts'
 import type { OwnCommands } from './own-commands.ts'
@@ -111,7 +111,8 @@ export class Applying {
     const { self, host, core } = this.#parts
     const { raft } = core
     const disk = inForce(raft, self)
-    if (raft.ownCount !== 'stored' || isCounted(raft) || incarnationsAt(raft, this.#index).get(self) !== disk) return
+    // It may be named a second time behind the entry that replaced it.
+    if (raft.countedBy === null || disk === raft.incarnation || incarnationsAt(raft, this.#index).get(self) !== disk) return
     host.fatal({
       code: 'stranger',
       message: `${self} has another disk now, ${disk}`,

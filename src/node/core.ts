@@ -32,7 +32,7 @@ export interface CoreEvents {
   sendSnapshot(to: NodeId): void
   installSnapshot(effect: InstallSnapshot): void
   ignoreSnapshot(effect: IgnoreSnapshot): void
-  storeCounted(): void
+  storeCounted(by: Index): void
   replacementRefused(refusal: RefuseReplacement): void
   /** Something arrived from the disk: a turn is due. */
   wake(): void
@@ -127,7 +127,7 @@ export class Core {
       case 'ignoreSnapshot':
         return this.#events.ignoreSnapshot(effect)
       case 'storeCounted':
-        return this.#events.storeCounted()
+        return this.#events.storeCounted(effect.by)
       case 'refuseReplacement':
         return this.#events.replacementRefused(effect)
       default:

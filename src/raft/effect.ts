@@ -119,6 +119,8 @@ export interface IgnoreSnapshot {
 export interface StoreCounted {
   readonly kind: 'storeCounted'
   readonly incarnation: Incarnation
+  /** The entry that says so, or one behind it. */
+  readonly by: Index
 }
 
 /** The replacement asked for in this very step was not appended and never will be. */

@@ -3,6 +3,7 @@
 // the disk that is in force: the one named by the newest memberReplaced in the log of the member that counts, committed
 // or not, else by the checkpoint or the founding. Membership is not changed by it: the size of a majority stays.
 import type { Incarnation, Index, NodeId } from '../ids.ts'
+import type { Replacement } from './log.ts'
 import type { RaftState } from './state.ts'
 
 /** The disk of `member` that counts, as our log says; null for one that is no member. */
@@ -22,7 +23,18 @@ export function counts(state: RaftState, member: NodeId, as: Incarnation | null)
   return as !== null && as === inForce(state, member)
 }
 
-/** Whether we count ourselves: we know it for certain, and no later disk has taken our place. */
+/** The newest entry in our log that says which disk we are; null when what is before it does. */
+export function namingOfUs({ log, self }: RaftState): Replacement | null {
+  return log.replacements.findLast(({ member }) => member === self) ?? null
+}
+
+/**
+ * Whether we count ourselves: our disk is in force, and knows for certain by which entry. A disk that was replaced and is
+ * named again counted by an earlier one, and begins anew like an empty one: its own acknowledgement would commit what
+ * names it (H28). What no entry in the log says is committed.
+ */
 export function isCounted(state: RaftState): boolean {
-  return state.ownCount === 'stored' && inForce(state, state.self) === state.incarnation
+  const { countedBy, incarnation, self } = state
+  if (countedBy === null || inForce(state, self) !== incarnation) return false
+  return (namingOfUs(state)?.index ?? 0) <= countedBy
 }

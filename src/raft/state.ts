@@ -55,8 +55,10 @@ export interface RaftState {
   readonly options: RaftOptions
   /** Of our own disk. */
   readonly incarnation: Incarnation
-  /** How far our disk knows that it counts (members.ts). */
-  ownCount: 'unknown' | 'storing' | 'stored'
+  /** The entry by which our disk counts, as is stored on it; 0: it founded the cluster; null: it does not know (members.ts). */
+  countedBy: Index | null
+  /** What is being stored of that. */
+  countedByStoring: Index | null
   /** Whose disks are in force as far as no entry of `log.replacements` says otherwise (members.ts). */
   incarnations: ReadonlyMap<NodeId, Incarnation>
   /** False: the records of our state are lost, so we neither apply nor campaign until a snapshot is installed. */
@@ -153,9 +155,9 @@ export interface RaftSetup {
   readonly applied: Index
   /** In force there: as the checkpoint says, or else the founding. */
   readonly incarnations: ReadonlyMap<NodeId, Incarnation>
-  /** Of our disk, and whether it knows that it counts. */
+  /** Of our disk, and by which entry it knows that it counts. */
   readonly incarnation: Incarnation
-  readonly counted: boolean
+  readonly counted: Index | null
   readonly canServe: boolean
 }
 
@@ -167,7 +169,8 @@ export function createRaft(setup: RaftSetup): RaftState {
     members: [...setup.members].sort(),
     options,
     incarnation: setup.incarnation,
-    ownCount: setup.counted ? 'stored' : 'unknown',
+    countedBy: setup.counted,
+    countedByStoring: null,
     incarnations: setup.incarnations,
     canServe: setup.canServe,
     random: setup.random,

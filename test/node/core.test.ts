@@ -11,7 +11,7 @@ import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
 import { silentEvents } from './silent-events.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
-const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
+const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: asIndex(0) }
 const none = { prevLogIndex: asIndex(0), prevLogTerm: asTerm(0), leaderCommit: asIndex(0), entries: [] }
 
 const emptyStart = { start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }, notes: [] }

@@ -58,7 +58,7 @@ class Bench {
     const disk = new MemoryDisk({ schedule: (_, run) => this.#pending.push(run), random: () => 0 })
     const store = disk.openLog()
     const writer = new DiskWriter(store, { durable: (io) => this.#core.durable(io), failed: () => {} })
-    const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
+    const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: asIndex(0) }
     writer.store({ meta }, () => {})
     const raft = createRaft({
       self,

@@ -170,8 +170,11 @@ function checkCommit(history: History, member: Observed, all: readonly Observed[
   // H28: on disks that are in force, and know it. One may have been lost since it said so.
   const durableOn = all.filter(({ id, disk }) => {
     const counted = inForce(state, id)
-    if (disk.incarnation === counted) return disk.counted && prefixAt(disk.log, state.commitIndex) === prefix
-    return disk.lost.some(({ incarnation, everDurable }) => incarnation === counted && everDurable.has(prefix ?? 0))
+    const naming = namingIn(log, id)
+    if (disk.incarnation === counted)
+      return knowsThatItCounts(disk, naming) && prefixAt(disk.log, state.commitIndex) === prefix
+    const former = disk.lost.find(({ incarnation }) => incarnation === counted)
+    return former !== undefined && knowsThatItCounts(former, naming) && former.everDurable.has(prefix ?? 0)
   }).length
   assert(durableOn >= majority(all.length), `committed on quorum: ${state.commitIndex} is durable on ${durableOn} only`)
   history.committedLog.entries.push(...log.entries.slice(history.committed.length, state.commitIndex))
@@ -179,6 +182,17 @@ function checkCommit(history: History, member: Observed, all: readonly Observed[
     history.committed.push(name)
     history.committedIn.push(state.currentTerm)
   }
+}
+
+/** The newest entry of a log that says which disk `member` has; 0: none. */
+function namingIn({ entries }: LogImage, member: NodeId): Index {
+  const naming = entries.findLast(({ note }) => note?.kind === 'memberReplaced' && note.member === member)
+  return naming?.index ?? asIndex(0)
+}
+
+/** By that entry, or one behind it. What its log starts behind is committed, and needs no word of its own. */
+function knowsThatItCounts({ counted, log }: Pick<Disk, 'counted' | 'log'>, naming: Index): boolean {
+  return counted !== null && (counted >= naming || log.start >= naming)
 }
 
 /** What a leader believes a peer to have is on the peer's disk, until that hears of a later term (RAFT 2.15). */
@@ -197,7 +211,7 @@ export function checkStillDurable(history: History, disks: readonly Disk[]): voi
   const committed = asIndex(history.committed.length)
   const prefix = history.committed.at(-1) ?? emptyPrefix
   // A wiped disk had it perhaps; before it counts again, it has it.
-  const durableOn = disks.filter(({ counted, log }) => !counted || prefixAt(log, committed) === prefix).length
+  const durableOn = disks.filter(({ counted, log }) => counted === null || prefixAt(log, committed) === prefix).length
   assert(durableOn >= majority(disks.length), `committed entry ${committed} is durable on ${durableOn} disks only`)
 }
 
@@ -239,7 +253,7 @@ export function checkSent(
 ): void {
   const { from, as, message, promised } = sent
   assert(
-    as === null || (disk.counted && as === disk.incarnation),
+    as === null || (as === disk.incarnation && knowsThatItCounts(disk, namingIn(disk.log, from))),
     `${from} speaks as ${as}, but is ${disk.incarnation}`,
   )
   const { currentTerm, votedFor } = disk.hardState

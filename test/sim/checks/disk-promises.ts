@@ -32,7 +32,7 @@ export class DiskPromises {
     const disk = from.disk.durable()
     const { meta } = disk
     assert(meta !== null, `11: ${from.id} speaks without a name`)
-    const isItself = as === null || (meta.counted && as === meta.incarnation)
+    const isItself = as === null || (meta.counted !== null && as === meta.incarnation)
     assert(isItself, `H28: ${from.id} speaks as ${as}, its disk is ${meta.incarnation}, counted: ${meta.counted}`)
     const isPreVote = message.kind === 'preVote' || message.kind === 'preVoteResponse'
     assert(isPreVote || disk.hardState.currentTerm >= message.term, `11: ${from.id} speaks in a term it has not stored`)

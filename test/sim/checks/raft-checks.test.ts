@@ -52,7 +52,7 @@ function leadFromNothing(machine: Machine, term: number): void {
   const hardState = { currentTerm: asTerm(term), votedFor: self }
   const start = { index: asIndex(0), term: asTerm(0), time: raft.log.lastTime }
   const empty = { start, lastIndex: asIndex(0), lastTime: start.time, spans: [], notes: [] }
-  const identity = { incarnation, incarnations, counted: true, canServe: true, applied: asIndex(0) }
+  const identity = { incarnation, incarnations, counted: asIndex(0), canServe: true, applied: asIndex(0) }
   Object.assign(raft, createRaft({ self, members, options, random, now, ...identity, stored: { ...empty, hardState } }))
   becomeLeader(raft, [])
 }
@@ -165,8 +165,8 @@ t.test('H28, 6 an acknowledgement counts only as that of the disk in force, and 
   t.throws(says(b, a.id, checks, message, asIncarnation('another')), /^H28: n\d speaks as another/)
   const { meta } = b.disk.durable()
   assert(meta !== null, 'it has a name')
-  Object.assign(meta, { counted: false })
-  t.throws(says(b, a.id, checks, message), /^H28: n\d speaks as \S+, its disk is \S+, counted: false/)
+  Object.assign(meta, { counted: null })
+  t.throws(says(b, a.id, checks, message), /^H28: n\d speaks as \S+, its disk is \S+, counted: null/)
   const vote: Message = { kind: 'requestVoteResponse', term: raft.currentTerm, granted: true }
   t.throws(says(b, a.id, checks, vote, null), /^H28: n\d votes in term \d+, but does not count/)
   checks.sent(b, a.id, { as: null, message })

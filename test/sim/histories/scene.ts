@@ -74,7 +74,7 @@ export function takeIn(script: Script, machine: Machine, member: Machine): void 
 }
 
 export function doesCount({ isUp, node, disk }: Machine): boolean {
-  return isUp && node?.replica?.hasState === true && disk.durable().meta?.counted === true
+  return isUp && node?.replica?.hasState === true && (disk.durable().meta?.counted ?? null) !== null
 }
 
 export function leads({ isUp, node }: Machine): boolean {
