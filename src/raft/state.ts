@@ -59,7 +59,7 @@ export interface RaftState {
   countedBy: Index | null
   /** What is being stored of that. */
   countedByStoring: Index | null
-  /** Whose disks are in force as far as no entry of `log.replacements` says otherwise (members.ts). */
+  /** Whose disks are in force where no entry of the log says it (members.ts). */
   incarnations: ReadonlyMap<NodeId, Incarnation>
   /** False: the records of our state are lost, so we neither apply nor campaign until a snapshot is installed. */
   canServe: boolean
@@ -153,7 +153,7 @@ export interface RaftSetup {
   readonly stored: StoredLog & { readonly hardState: HardState }
   /** Index of the checkpoint that is loaded: in the log, or where that starts. 0 without one. */
   readonly applied: Index
-  /** In force there: as the checkpoint says, or else the founding. */
+  /** In force there, as the checkpoint says, or else the founding. */
   readonly incarnations: ReadonlyMap<NodeId, Incarnation>
   /** Of our disk, and by which entry it knows that it counts. */
   readonly incarnation: Incarnation
@@ -178,7 +178,7 @@ export function createRaft(setup: RaftSetup): RaftState {
     currentTerm: stored.hardState.currentTerm,
     votedFor: stored.hardState.votedFor,
     leaderOfTerm: null,
-    log: createLog(stored, applied),
+    log: createLog(stored),
     durability: createDurability(stored.lastIndex),
     commitIndex: applied,
     appliedIndex: applied,

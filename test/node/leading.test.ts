@@ -116,7 +116,7 @@ class Bench {
   turn(): void {
     if (!this.hangs) for (const run of this.#pending.splice(0)) run()
     for (const { from, message } of this.#answers.splice(0))
-      this.#core.receive({ kind: 'message', from, as: firstDiskOf(from), message })
+      this.#core.receive({ kind: 'message', from, as: { disk: firstDiskOf(from), since: asIndex(0) }, message })
     this.#core.drain(this.now)
     this.leading.turn(this.now)
     this.#core.step({ kind: 'tick', now: this.now })

@@ -233,7 +233,7 @@ t.test('H28 a new disk counts when it has the entry, knows it to be committed, a
   t.notOk(lines(tickAfter(core, 0)).includes('stores that n1.2 counts by entry 1'), 'once')
   give(core, { kind: 'countedStored' })
   t.ok(isCounted(core.state))
-  t.match(receive(core, 'n2', append({ term: 2, round: 4, after: [2, 2] })), [{ as: 'n1.2' }])
+  t.match(receive(core, 'n2', append({ term: 2, round: 4, after: [2, 2] })), [{ as: { disk: 'n1.2', since: 1 } }])
   t.match(sent(receive(core, 'n3', requestVote({ term: 3, last: [2, 2], transfer: true }))), [/granted/])
 })
 
@@ -283,6 +283,27 @@ t.test('H28 which of several entries a disk counts by is stored again for a late
   t.notOk(isCounted(core.state))
   give(core, { kind: 'countedStored' })
   t.ok(isCounted(core.state))
+})
+
+t.test('H28 an earlier word of a disk that is named again counts only where no entry in the log names it', async (t) => {
+  const core = startCore({ term: 1, log: [1] })
+  becomeFollowerOf(core, 'n2', 2)
+  const entries = [replacement(2, 2, 'n3', 'n3.2'), replacement(3, 2, 'n3', 'n3.1')]
+  receive(core, 'n2', append({ term: 2, round: 2, after: [1, 1], entries }))
+  persistAll(core)
+  becomePreCandidate(core)
+  receive(core, 'n3', preVoteResponse({ term: 3, poll: 1, granted: true }), 'n3.1', asIndex(2))
+  t.equal(core.state.role.kind, 'preCandidate', 'it may not know of either: then others count n3.2')
+  receive(core, 'n3', preVoteResponse({ term: 3, poll: 1, granted: true }), 'n3.1', asIndex(3))
+  t.equal(core.state.role.kind, 'candidate')
+})
+
+t.test('H28 who starts behind a snapshot speaks as one who knows what is in it', async (t) => {
+  const core = startCore()
+  becomeFollowerOf(core, 'n2', 2)
+  receiveSnapshot(core, [9, 2])
+  persistAll(core)
+  t.match(receive(core, 'n2', append({ term: 2, round: 4, after: [9, 2] })), [{ as: { disk: 'n1.1', since: 9 } }])
 })
 
 // ---- requests

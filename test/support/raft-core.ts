@@ -108,8 +108,10 @@ export function receive(
   from: string,
   message: Message,
   as: string | null = `${from}.1`,
+  since = core.state.log.lastIndex,
 ): readonly Effect[] {
-  return give(core, { kind: 'message', from: asNodeId(from), as: as === null ? null : asIncarnation(as), message })
+  const standing = as === null ? null : { disk: asIncarnation(as), since }
+  return give(core, { kind: 'message', from: asNodeId(from), as: standing, message })
 }
 
 /** `ms` later the turn ends. */

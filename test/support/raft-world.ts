@@ -4,12 +4,12 @@
 // the world live by itself.
 import { assert, unreachable } from '../../src/assert.ts'
 import { asClusterTime, asIndex } from '../../src/ids.ts'
-import type { Incarnation, Index, Io, NodeId } from '../../src/ids.ts'
+import type { Index, Io, NodeId } from '../../src/ids.ts'
 import type { Effect, InstallSnapshot, LoadEntries, Send, StoreCounted } from '../../src/raft/effect.ts'
 import type { Entry, SnapshotMeta } from '../../src/raft/entry.ts'
 import type { Input } from '../../src/raft/input.ts'
 import { checkState } from '../../src/raft/invariants.ts'
-import type { Message } from '../../src/raft/message.ts'
+import type { Message, Standing } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import type { RaftOptions, RaftState } from '../../src/raft/state.ts'
 import { step } from '../../src/raft/step.ts'
@@ -72,7 +72,7 @@ export type WorldEvent =
       readonly kind: 'sent'
       readonly from: NodeId
       readonly to: NodeId
-      readonly as: Incarnation | null
+      readonly as: Standing | null
       readonly message: Message
       readonly isLost: boolean
     }
@@ -313,10 +313,7 @@ function writeToDisk(world: World, member: Member, count: number): Io | null {
 }
 
 function checkDisks(world: World): void {
-  checkStillDurable(
-    world.history,
-    world.members.map(({ disk }) => disk),
-  )
+  checkStillDurable(world.history, world.members)
   for (const leader of world.members) {
     for (const { id, disk } of world.members) if (leader.isUp && id !== leader.id) checkMatch(leader, id, disk)
   }
