@@ -4,6 +4,7 @@ import { assert } from '../../../src/assert.ts'
 import { asLockName } from '../../../src/ids.ts'
 import type { Incarnation } from '../../../src/ids.ts'
 import type { KeepingOptions } from '../../../src/node/keeping.ts'
+import type { MemoryDisk } from '../../support/memory-disk.ts'
 import type { Machine } from '../machine.ts'
 import type { Scenario } from '../scenario.ts'
 import { Script } from '../script.ts'
@@ -52,6 +53,12 @@ export function wipe(script: Script, machine: Machine): Incarnation {
   assert(failures.get(machine.id)?.code === 'stranger', `${machine.id} is a stranger`)
   failures.delete(machine.id)
   return incarnationOf(machine)
+}
+
+/** A disk that the machine has had is in place of the one it has. */
+export function remount(machine: Machine, disk: MemoryDisk): void {
+  machine.crash(false)
+  machine.disk = disk
 }
 
 /** An operator asks `member` to have `machine` be who has its present disk; the answer. */
