@@ -147,6 +147,8 @@ export class SnapshotReceiver {
       if (this.#transfer !== transfer) return
       if (verdict !== 'sound') return this.#refuse(transfer, 'its records are not those of its checkpoint')
       loading.finish(checkpoint, (problem, loaded) => {
+        // That took many turns: it may have been given up meanwhile.
+        if (this.#transfer !== transfer) return
         if (loaded === null) this.#refuse(transfer, problem)
         else this.#parts.received({ checkpoint, senderTerm, install, loaded })
       })
