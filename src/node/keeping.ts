@@ -81,6 +81,9 @@ export class Keeping {
     this.marks = new Marks(parts.options, () => changedCount(lock))
     this.#log = new LogKeeping(parts.options, core.raft.log.start.index)
     this.digests = new Digests(parts.self, parts.members.length)
+    const { checkpoint } = state.stored
+    // What we begin with may be what differed when we stopped.
+    if (core.raft.canServe && checkpoint !== null) this.digests.made(checkpoint.index, checkpoint.digest, host.now())
     this.checkpoints = new Checkpoints(
       {
         host,
