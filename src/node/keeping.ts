@@ -78,7 +78,7 @@ export class Keeping {
     this.#parts = parts
     const { host, store, state, lock, clusterId, core } = parts
     const failed = (error: Error): void => parts.failed(error)
-    this.marks = new Marks(parts.options, () => changedCount(lock))
+    this.marks = new Marks(parts.options, { changed: () => changedCount(lock), isBusy: () => this.checkpoints.isBusy })
     this.#log = new LogKeeping(parts.options, core.raft.log.start.index)
     this.digests = new Digests(parts.self, parts.members.length)
     const { checkpoint } = state.stored

@@ -41,7 +41,7 @@ class Bench {
   readonly marked: number[] = []
   /** How many records a checkpoint would write, as the marks are told. */
   changed = 0
-  readonly marks = new Marks(defaultMarks, () => this.changed)
+  readonly marks = new Marks(defaultMarks, { changed: () => this.changed, isBusy: () => false })
   /** What was submitted and has not been taken back or abandoned. */
   readonly submitted: Submission[] = []
   readonly silent = new Set<NodeId>()
