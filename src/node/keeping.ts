@@ -158,6 +158,7 @@ export class Keeping {
 
   connected(peer: NodeId): void {
     this.sender.linkChanged(peer)
+    this.receiver.linkChanged(peer)
     for (const { index, digest } of this.digests.own()) this.#parts.send(peer, { kind: 'digest', index, digest })
   }
 

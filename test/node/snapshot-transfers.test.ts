@@ -1,7 +1,7 @@
 // What becomes of a snapshot that is under way when its sender falls silent, is gone, or says something twice.
 import t from 'tap'
 import { ManualHost } from '../support/manual-host.ts'
-import { Bench, records, whole } from './snapshot-receiver-bench.ts'
+import { Bench, n2, n3, records, whole } from './snapshot-receiver-bench.ts'
 
 const silenceMs = 30_000
 
@@ -64,4 +64,33 @@ t.test('a sender that says nothing for long is given up; one that has sent all i
   bench.receiver.expire(bench.host.now())
   t.equal(bench.news().includes('n2: refused 2/0'), false, 'what follows is ours alone')
   t.equal(bench.receiver.isBusy, true)
+})
+
+t.test('H36 while what has come is verified and loaded the sender hears so every few seconds', async (t) => {
+  const bench = new Bench()
+  bench.takeIn(records, whole)
+  bench.news()
+  bench.receiver.expire(bench.host.now() + 4999)
+  t.same(bench.news(), [])
+  for (const ms of [5000, 9999, 10_000]) bench.receiver.expire(bench.host.now() + ms)
+  t.same(bench.news(), ['n2: taken 1/1', 'n2: taken 1/1'])
+})
+
+t.test('when the link to its sender is another, what has not come whole will not', async (t) => {
+  const bench = new Bench()
+  bench.offer()
+  bench.settle()
+  bench.chunk(1, records)
+  bench.settle()
+  bench.receiver.linkChanged(n3)
+  bench.settle()
+  t.ok(bench.receiver.isBusy, 'of another it says nothing')
+  bench.receiver.linkChanged(n2)
+  bench.settle()
+  t.notOk(bench.receiver.isBusy)
+  t.equal(bench.marks.at(-1), null)
+  bench.takeIn(records, whole, 2)
+  bench.receiver.linkChanged(n2)
+  bench.settle()
+  t.ok(bench.receiver.isBusy, 'what has come needs its sender no more')
 })
