@@ -9,7 +9,7 @@ import type { NumberedCommand } from '../lockfsm/command.ts'
 import { diskReplaced, runOf } from '../lockfsm/runs.ts'
 import type { LockState } from '../lockfsm/state.ts'
 import type { Entry, MemberReplaced } from '../raft/entry.ts'
-import { incarnationsAt, inForce, isCounted } from '../raft/members.ts'
+import { incarnationsAt, inForce, namedAt } from '../raft/members.ts'
 import type { Core } from './core.ts'
 import type { Host } from './host.ts'
 import type { OwnCommands } from './own-commands.ts'
@@ -80,7 +80,11 @@ export class Applying {
     const run = this.#run
     this.#index = index
     const known = lock.runs.get(node)
-    if (run !== null && known?.run === run) {
+    if (this.#hasMoved()) {
+      // Whether they were applied before our disk was replaced nobody can say (H19).
+      commands.installed(Number.MAX_SAFE_INTEGER, index, () => null)
+      this.#run = null
+    } else if (run !== null && known?.run === run) {
       commands.installed(known.number, index, (command, number) =>
         command.kind === 'acquire' || command.kind === 'openSession'
           ? attendance(lock, { node, run, number }, command)
@@ -103,7 +107,17 @@ export class Applying {
 
   #onReplaced({ member, incarnation }: MemberReplaced): void {
     this.#parts.replaced(member, incarnation)
-    if (member === this.#parts.self) this.#judgeOwnDisk()
+    if (member !== this.#parts.self) return
+    this.#judgeOwnDisk()
+    if (!this.#hasMoved()) return
+    this.#parts.commands.runEnded()
+    this.#run = null
+  }
+
+  /** Whether our node has had another disk since our run was learned: even if it has this one again, its runs begin anew. */
+  #hasMoved(): boolean {
+    const { self, run, lock } = this.#parts
+    return this.#run !== null && runOf(lock, self, run) !== this.#run
   }
 
   /** A disk that counted and was replaced counts no more. Notes from before its own time are read again after a restart. */
@@ -111,7 +125,8 @@ export class Applying {
     const { self, host, core } = this.#parts
     const { raft } = core
     const disk = inForce(raft, self)
-    if (raft.ownCount !== 'stored' || isCounted(raft) || incarnationsAt(raft, this.#index).get(self) !== disk) return
+    // It may be named a second time behind the entry that replaced it.
+    if (raft.countedBy === null || disk === raft.incarnation || incarnationsAt(raft, this.#index).get(self) !== disk) return
     host.fatal({
       code: 'stranger',
       message: `${self} has another disk now, ${disk}`,
@@ -126,6 +141,8 @@ export class Applying {
     // Without its state a node does not know in which range its disk stands.
     if (this.#run !== null || !core.raft.canServe) return
     if (incarnationsAt(core.raft, this.#index).get(self) !== incarnation) return
+    // It will move: what was sent until then would be of an older run.
+    if (namedAt(core.raft, self) > this.#index) return
     this.#run = runOf(lock, self, run)
     this.#announceRun()
   }

@@ -221,6 +221,7 @@ export class MemoryStateStore implements StateStore {
         )
       },
       discard: (done) => {
+        sound = null
         this.#isInstalling = false
         this.#device.read(() => done(this.#failure))
       },

@@ -26,7 +26,7 @@ export class CoreBench {
         throw error
       },
     })
-    const meta = { node: self, incarnation: firstDiskOf(self), run: asRun(1), founded: true, counted: true }
+    const meta = { node: self, incarnation: firstDiskOf(self), run: asRun(1), founded: true, counted: asIndex(0) }
     disk.store({ meta }, () => {})
     this.#completeDisk()
     const start = { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }

@@ -18,7 +18,7 @@ import { checkpointOf, lockTable, recordsOf, textOf } from './lock-tables.ts'
 
 const [self, n2] = [asNodeId('n1'), asNodeId('n2')]
 const members: readonly NodeId[] = [self, n2]
-const meta = { node: self, incarnation: firstDiskOf(self), run: asRun(1), founded: true, counted: true }
+const meta = { node: self, incarnation: firstDiskOf(self), run: asRun(1), founded: true, counted: asIndex(0) }
 const table = lockTable(5)
 const records = recordsOf(table)
 const secondDisk = asIncarnation('n2.2')

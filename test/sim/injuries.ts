@@ -59,5 +59,5 @@ function isWhole({ machine, injury, disk, starts }: Hurt): boolean {
   if (replica === null || machine.starts <= starts) return false
   const { meta, firstIndex, state, isInstalling } = machine.disk.durable()
   const hasState = firstIndex === 1 || (state.checkpoint !== null && state.checkpoint.index >= firstIndex - 1)
-  return meta?.counted === true && replica.core.raft.canServe && hasState && !isInstalling
+  return (meta?.counted ?? null) !== null && replica.core.raft.canServe && hasState && !isInstalling
 }

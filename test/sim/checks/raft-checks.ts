@@ -158,7 +158,7 @@ export class RaftChecks {
     if (inForce === undefined) return false
     if (this.promises.hasAcknowledged(inForce, currentTerm, commitIndex)) return true
     const { meta, firstIndex, entryAt } = machine.disk.durable()
-    if (meta?.incarnation !== inForce || !meta.counted) return false
+    if (meta?.incarnation !== inForce || meta.counted === null) return false
     return commitIndex < firstIndex || entryAt(commitIndex)?.term === currentTerm
   }
 

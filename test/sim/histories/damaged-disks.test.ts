@@ -218,6 +218,22 @@ t.test('S7 a member whose lock table differs from that of the majority stops, an
   t.ok(script.hold(a))
 })
 
+t.test('S7 one that is started again with what differs stops as soon as it meets the others', async (t) => {
+  const { script, a, b } = scene({ keeping: eager })
+  const { failures } = script.world
+  script.openSession(a, 600_000)
+  script.until(() => script.isSettled, 'all have it')
+  tamper(script, b, 700_000)
+  work(script, a)
+  script.until(() => failures.has(b.id), 'it stops')
+  failures.delete(b.id)
+  b.start()
+  const since = script.now
+  script.until(() => failures.has(b.id), 'it stops')
+  t.equal(failures.get(b.id)?.code, 'diverged')
+  t.ok(script.now - since < 3000, `after ${script.now - since} ms, and without another checkpoint`)
+})
+
 t.test('S7 when no two lock tables agree, all stop 10 s later: nobody can say who is right', async (t) => {
   const { script, a, b, c } = scene({ keeping: eager })
   script.openSession(a, 600_000)
