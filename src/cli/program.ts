@@ -1,5 +1,6 @@
 // The command line as commander knows it: every command with its flags, examples first in every help. Commands are
 // defined where they are implemented; here they are put together.
+import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addCompletion } from './completion.ts'
 import { addElect } from './elect.ts'
@@ -15,6 +16,7 @@ import { addWatch } from './watch.ts'
 export function createProgram(): Command {
   const program = new Command('holdfast')
     .description('Locks that stop you in time: a replicated lock store and its command line.')
+    .version(ownVersion())
     .exitOverride()
     .configureHelp({ showGlobalOptions: false })
     .configureOutput({ outputError: () => {} })
@@ -28,4 +30,11 @@ export function createProgram(): Command {
   for (const add of [addLs, addShow, addSessions, addWatch, addStatus, addTop]) add(program)
   for (const add of [addServe, addCompletion]) add(program)
   return program
+}
+
+function ownVersion(): string {
+  const { version }: { readonly version: string } = JSON.parse(
+    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+  )
+  return version
 }

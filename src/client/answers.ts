@@ -56,6 +56,16 @@ export const isSessionOpened: Check<Static<typeof api.SessionOpened>> = shapeOf(
 export const isRequestCancelled: Check<Static<typeof api.RequestCancelled>> = shapeOf({
   state: oneOf(['withdrawn', 'released', 'none']),
 })
+/** With these very values: an answer that was meant for somebody else is none. */
+export function about<Value extends object>(check: Check<Value>, facts: Partial<Value>): Check<Value> {
+  const expected = Object.entries(facts)
+  return (value): value is Value => {
+    if (!check(value) || !isRecord(value)) return false
+    for (const [name, fact] of expected) if (value[name] !== fact) return false
+    return true
+  }
+}
+
 /** What 204 says. */
 export const isNothing = (value: unknown): value is null => value === null
 /** For calls whose answers are passed on as they are. */

@@ -18,6 +18,7 @@ import {
   checkTimeout,
   checkTtl,
   checkWait,
+  resolveEndpoint,
 } from './options.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { StopSignal } from './stopping.ts'
@@ -102,10 +103,9 @@ export class Operations {
     const { lock, token, ttlMs } = asked
     if (ttlMs !== undefined) checkTtl(ttlMs)
     const path = lockPath(lock, 'renew')
-    const { result, sentAt } = await this.#call(
-      { method: 'POST', path, body: { token, ttlMs }, check: answers.isGrantRenewed },
-      asked,
-    )
+    // What was meant for somebody else is no answer.
+    const check = answers.about(answers.isGrantRenewed, { lock, token })
+    const { result, sentAt } = await this.#call({ method: 'POST', path, body: { token, ttlMs }, check }, asked)
     return { validForMs: result.validForMs, sentAt }
   }
 
@@ -118,7 +118,8 @@ export class Operations {
   ): Promise<void> {
     const { lock, token, session } = asked
     const path = lockPath(lock, 'release')
-    await this.#call({ method: 'POST', path, body: { token, session }, check: answers.isReleased }, asked)
+    const check = answers.about(answers.isReleased, { lock, token })
+    await this.#call({ method: 'POST', path, body: { token, session }, check }, asked)
   }
 
   async openSession(
@@ -147,10 +148,8 @@ export class Operations {
     const { session, ttlMs } = asked
     if (ttlMs !== undefined) checkTtl(ttlMs)
     const path = `${sessionPath(session)}/renew`
-    const { result, sentAt } = await this.#call(
-      { method: 'POST', path, body: { ttlMs }, check: answers.isSessionOpened },
-      asked,
-    )
+    const check = answers.about(answers.isSessionOpened, { session })
+    const { result, sentAt } = await this.#call({ method: 'POST', path, body: { ttlMs }, check }, asked)
     return { validForMs: result.validForMs, sentAt }
   }
 
@@ -223,8 +222,9 @@ export class Operations {
     options: ReadOptions,
     more: Pick<CallTerms, 'effect' | 'onUnknown'> = { effect: 'repeatable' },
   ): Promise<Answered<Result>> {
-    const { timeoutMs = this.#options.timeoutMs, signal, endpoint } = options
+    const { timeoutMs = this.#options.timeoutMs, signal } = options
     checkTimeout(timeoutMs)
+    const endpoint = options.endpoint === undefined ? undefined : resolveEndpoint(options.endpoint)
     const parts = { surroundings: this.#surroundings, endpoints: this.#endpoints }
     return makeCall(parts, call, { timeoutMs, signal, endpoint, ...more })
   }

@@ -50,12 +50,15 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
 
 function resolveEndpoints(endpoints: unknown): readonly string[] {
   if (!Array.isArray(endpoints) || endpoints.length === 0) throw invalid('endpoints', 'names at least one node')
-  const origins = endpoints.map((endpoint: unknown) => {
-    const origin = typeof endpoint === 'string' ? originOf(endpoint) : null
-    if (origin === null) throw invalid('endpoints', `${String(endpoint)} is not http://host:port or https://host:port`)
-    return origin
-  })
+  const origins = endpoints.map((endpoint: unknown) => resolveEndpoint(endpoint))
   return [...new Set(origins)]
+}
+
+/** Throws `invalid_option`. */
+export function resolveEndpoint(endpoint: unknown): string {
+  const origin = typeof endpoint === 'string' ? originOf(endpoint) : null
+  if (origin === null) throw invalid('endpoints', `${String(endpoint)} is not http://host:port or https://host:port`)
+  return origin
 }
 
 /** The origin that a URL names; null when it is no HTTP, or says more than an origin. */

@@ -28,12 +28,15 @@ export interface Surroundings {
   close(): void
 }
 
+/** A longer one would fire at once. */
+const timerMaxMs = 2 ** 31 - 1
+
 export function processSurroundings(): Surroundings {
   const exchanges = new Exchanges()
   return {
     clock: systemClock,
     setTimer: (delayMs, fire) => {
-      const timer = setTimeout(fire, delayMs)
+      const timer = setTimeout(fire, Math.min(delayMs, timerMaxMs))
       return { cancel: () => clearTimeout(timer) }
     },
     random: Math.random,

@@ -194,13 +194,23 @@ t.test('control-Z stops the command with run, and both go on together', async (t
 
 t.test('a run under a run: when the outer one is killed, nothing is left of the inner one', async (t) => {
   const folder = temporaryFolder(t)
-  const file = join(folder, 'command')
+  const [file, parent] = [join(folder, 'command'), join(folder, 'parent')]
   const inner = [process.execPath, program, 'run', '--ttl', '60s', 'inner', '--']
-  const command = ['bash', '-c', `echo $$ > ${file}; trap '' TERM; while :; do sleep 0.05; done`]
+  const command = [
+    'bash',
+    '-c',
+    `echo $PPID > ${parent}; echo $$ > ${file}; trap '' TERM; while :; do sleep 0.05; done`,
+  ]
   const run = start(t, ['run', '--ttl', '60s', 'outer', '--', ...inner, ...command], { HOLDFAST_ENDPOINTS: url })
   const pid = await pidIn(file)
+  const innerRun = await pidIn(parent)
+  // The outer one alone has to find the inner command.
+  const watchdog = watchdogOf(innerRun) ?? 0
+  process.kill(watchdog, 'SIGSTOP')
+  t.teardown(() => isAlive(watchdog) && process.kill(watchdog, 'SIGKILL'))
   run.signal('SIGKILL')
-  await deathOf([pid])
+  await deathOf([innerRun, pid])
+  t.pass('both are dead')
 })
 
 async function tokenOf(lock: string): Promise<number> {

@@ -32,6 +32,10 @@ t.test('there is everything that was promised, and it is said in the help', asyn
   for (const verb of [...promised, 'completion']) t.match(out, new RegExp(`^ {2}${verb} `, 'm'))
 })
 
+t.test('its version is that of the package', async (t) => {
+  t.match(await holdfast(t, ['--version']), { code: 0, out: /^\d+\.\d+\.\d+\n$/ })
+})
+
 t.test('every help shows an example first', async (t) => {
   for (const verb of verbs) {
     const { code, out } = await holdfast(t, [verb, '--help'])

@@ -153,6 +153,24 @@ t.test('one that nobody can have taken in, or that was answered, is not', async 
   }
 })
 
+t.test('however it ends, nothing is watched any more and the signal is left alone', async (t) => {
+  const ends = [problem(500, 'internal'), problem(423, 'lock_held'), { fails: 'lost' }, 'silence', 'granted'] as const
+  for (const end of ends) {
+    const { world, operations } = start((request) => (end === 'granted' ? granted(request) : end))
+    let listeners = 0
+    const signal = {
+      aborted: false,
+      addEventListener: () => void listeners++,
+      removeEventListener: () => void listeners--,
+    }
+    const call = operations.acquire({ lock: 'x', waitMs: 500, timeoutMs: 2000, signal })
+    await world.run(call.catch(() => null))
+    await world.run(operations.settled({ timeoutMs: 1000 }))
+    t.equal(listeners, 0)
+    t.equal(world.pendingTimers, 0)
+  }
+})
+
 t.test('between two polls an abort withdraws the wait, too', async (t) => {
   const giveUp = new AbortController()
   const { world, operations, withdrawals } = start((request) => {

@@ -34,6 +34,7 @@ async function compare(what: string, count: number, works: Readonly<Record<strin
   }
 }
 
+t.setTimeout(0)
 const fence = { resource: 'cost', token: 34 }
 const memory = memoryTokens()
 const folder = temporaryFolder(t)
@@ -90,3 +91,4 @@ await compare('file', 300, {
   guardedReplace: () => guardedReplace({ path: `${path}-guarded`, token: 34 }, 'text'),
   'fileTokens.admit': () => fileTokens({ folder }).admit(fence),
 })
+t.end()

@@ -31,12 +31,7 @@ export class ServerProcess {
 
   constructor(t: Test, plan: ServerPlan) {
     this.#plan = plan
-    const kill = (): void => void this.#process?.kill('SIGKILL')
-    process.once('exit', kill)
-    t.teardown(async () => {
-      await this.stop()
-      process.off('exit', kill)
-    })
+    t.teardown(() => this.stop())
   }
 
   /** Ready when it returns. */
@@ -53,11 +48,20 @@ export class ServerProcess {
       started.once('exit', () => resolve())
     })
     void this.#exit.then(() => (isOver = true))
+    this.#stopWithUs(started)
     const deadline = Date.now() + patienceMs
     while (!(await isReady())) {
       if (isOver || Date.now() > deadline) throw new Error(`${name} did not start: ${readFileSync(logPath, 'utf8')}`)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
+  }
+
+  /** A test that is killed cannot stop anything: another process does, which reads from us until there is nobody there. */
+  #stopWithUs({ pid }: ChildProcess): void {
+    if (pid === undefined) return
+    const stop = `read -r _; kill -${this.#plan.stopSignal.slice('SIG'.length)} ${pid}`
+    const watcher = spawn('sh', ['-c', stop], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+    void this.#exit.then(() => watcher.kill('SIGKILL'))
   }
 
   /** As a power cut does it. */

@@ -40,6 +40,11 @@ interface Held {
   isLost: boolean
 }
 
+interface KeptSession {
+  readonly id: SessionId
+  readonly held: Held
+}
+
 type OutcomeOf<Kind extends Result['kind']> = Extract<Result, { kind: Kind }>
 
 export class KeptClient {
@@ -50,7 +55,8 @@ export class KeptClient {
   readonly #style: KeptStyle
   readonly #counts: KeptCounts
   readonly #held = new Set<Held>()
-  #session: { readonly id: SessionId; readonly held: Held } | null = null
+  #session: KeptSession | null = null
+  #isOpening = false
   #count = 0
 
   constructor(parts: { name: string; world: World; random: Random; style: KeptStyle; counts: KeptCounts }) {
@@ -66,8 +72,10 @@ export class KeptClient {
   restart(): void {
     this.#held.clear()
     this.#session = null
+    this.#isOpening = false
     this.process = this.#newProcess()
-    start(this.#live(this.process))
+    // Two of them: what is answered to one says nothing of the other's.
+    for (let task = 0; task < 2; task++) start(this.#live(this.process))
   }
 
   // ---- the promise
@@ -119,7 +127,7 @@ export class KeptClient {
     }
   }
 
-  *#work(lock: LockName, session: SessionId | null): Task {
+  *#work(lock: LockName, session: KeptSession | null): Task {
     const requestId = asRequestId(`${this.name}-request-${++this.#count}-0000000000`)
     const { ttlMs, waitMs } = this.#style
     for (let attempt = 0; attempt < 6; attempt++) {
@@ -128,7 +136,7 @@ export class KeptClient {
         build: (takenInAt) => ({
           kind: 'acquire',
           lock,
-          session,
+          session: session?.id ?? null,
           requestId,
           mode: 'exclusive',
           ttlMs: session === null ? ttlMs : null,
@@ -147,15 +155,14 @@ export class KeptClient {
         const held =
           session === null
             ? this.#hold({ what: { kind: 'lock', lock, token }, ttlMs, sentAt, validForMs })
-            : (this.#session?.held ?? null)
-        if (held === null) return yield* this.#release(lock, token)
+            : session.held
         held.tokens.add(token)
         this.#counts.grants++
         return yield* this.#use(lock, token, held)
       }
       if (reply.kind === 'outcome' && reply.result.kind === 'refused') return
     }
-    yield* this.#insist({ build: () => ({ kind: 'cancelRequest', lock, session, requestId }) })
+    yield* this.#insist({ build: () => ({ kind: 'cancelRequest', lock, session: session?.id ?? null, requestId }) })
   }
 
   *#use(lock: LockName, token: Token, held: Held): Task {
@@ -164,10 +171,7 @@ export class KeptClient {
       yield* this.#pause(Math.min(50, end - this.process.main.now() + 1))
     }
     held.tokens.delete(token)
-    if (held !== this.#session?.held) {
-      held.kept.forget()
-      this.#held.delete(held)
-    }
+    if (held !== this.#session?.held) this.#forget(held)
     // Some die with it, as far as this lock is concerned.
     if (!this.#random.chance(0.05)) yield* this.#release(lock, token)
   }
@@ -176,9 +180,16 @@ export class KeptClient {
     yield* this.#insist({ build: () => ({ kind: 'release', lock, token, session: null }) })
   }
 
-  *#openSession(): Task<SessionId | null> {
+  *#openSession(): Task<KeptSession | null> {
     if (this.#session?.held.isLost === true) yield* this.#closeSession()
-    if (this.#session !== null) return this.#session.id
+    if (this.#session !== null || this.#isOpening) return this.#session
+    this.#isOpening = true
+    this.#session = yield* this.#open()
+    this.#isOpening = false
+    return this.#session
+  }
+
+  *#open(): Task<KeptSession | null> {
     const requestId = asRequestId(`${this.name}-session-${++this.#count}-0000000000`)
     const { ttlMs } = this.#style
     for (let attempt = 0; attempt < 4; attempt++) {
@@ -193,8 +204,7 @@ export class KeptClient {
       if (opened === null) continue
       const { session: id, validForMs } = opened
       const held = this.#hold({ what: { kind: 'session', session: id }, ttlMs, sentAt, validForMs })
-      this.#session = { id, held }
-      return id
+      return { id, held }
     }
     return null
   }
@@ -203,9 +213,14 @@ export class KeptClient {
     const session = this.#session
     if (session === null) return
     this.#session = null
-    session.held.kept.forget()
-    this.#held.delete(session.held)
+    this.#forget(session.held)
     yield* this.#insist({ build: () => ({ kind: 'closeSession', session: session.id }) })
+  }
+
+  /** From now on this client counts on nothing of it. */
+  #forget(held: Held): void {
+    held.kept.forget()
+    this.#held.delete(held)
   }
 
   #hold(lease: Pick<Parameters<KeptProcess['keeper']['hold']>[0], 'what' | 'ttlMs' | 'sentAt' | 'validForMs'>): Held {
@@ -271,9 +286,9 @@ export function* disturb(parts: {
 }): Task {
   const { world, random, clients, counts } = parts
   const { timeline } = world
-  const lengthMs = (): number => Math.min(15_000, random.exponential(2000))
+  const lengthMs = (): number => Math.min(15_000, random.exponential(1500))
   for (;;) {
-    yield* sleep(timeline, random.exponential(700))
+    yield* sleep(timeline, random.exponential(1000))
     const client = random.pick(clients)
     const { process } = client
     if (!process.isAlive) {

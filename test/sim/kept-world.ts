@@ -11,7 +11,7 @@ import type { Scenario } from './scenario.ts'
 import { start } from './task.ts'
 import { World } from './world.ts'
 
-const runMs = 25_000
+const runMs = 15_000
 
 /** Throws when a promise was broken. */
 export function play(seed: number, log: (line: string) => void = () => {}): KeptCounts {
@@ -30,7 +30,7 @@ export function play(seed: number, log: (line: string) => void = () => {}): Kept
 
 function run(world: World, random: Random, counts: KeptCounts): void {
   if (!found(world)) return
-  const clients = Array.from({ length: random.whole(2, 4) }, (_, number) => {
+  const clients = Array.from({ length: random.whole(3, 6) }, (_, number) => {
     const name = `keeping-${number}`
     return new KeptClient({
       name,
@@ -67,7 +67,7 @@ function scenarioOf(random: Random): Scenario {
     locks: random.whole(1, 3),
     clocks: 'good',
     faults: drawn.faults.filter((kind) => !diskTrouble.has(kind)),
-    faultPauseMs: random.pick([1500, 4000, 20_000]),
+    faultPauseMs: random.pick([2000, 6000, 30_000]),
     faultMs: Math.min(drawn.faultMs, 4000),
     foundingCrashes: 0,
     foundingWipes: 0,
@@ -89,7 +89,7 @@ const diskTrouble = new Set<string>([
 function drawStyle(random: Random): KeptStyle {
   return {
     ttlMs: random.whole(1000, 6000),
-    holdMs: random.pick([300, 3000, 10_000]),
+    holdMs: random.pick([300, 1000, 6000]),
     waitMs: random.pick([0, 2000, 8000]),
     onLost: random.pick(['abort', 'abort', 'exit', 'kill']),
     withSession: random.pick([0, 0.5, 1]),

@@ -25,7 +25,7 @@ t.test(`S5: in ${count} worlds every lost lock is told of before another has it`
   }
   t.comment(JSON.stringify(sums))
   t.same(failed, [])
-  t.ok(sums.grants > 10 * count, 'locks were held')
-  t.ok(sums.lost > count, 'and lost')
-  t.ok(sums.blocked > count / 4, 'also by who was blocked')
+  t.ok(sums.grants > 4 * count, 'locks were held')
+  t.ok(sums.lost > count / 2, 'and lost')
+  t.ok(sums.blocked > 0, 'also by who was blocked')
 })
