@@ -9,6 +9,7 @@ import { aliveWith, closeInBackground, openForOne } from './own-session.ts'
 import { pause } from './pause.ts'
 import { Scope } from './scope.ts'
 import type { HeldSession } from './session.ts'
+import type { StopSignal } from './stopping.ts'
 import type { CallOptions } from './types.ts'
 
 export interface Candidacy {
@@ -101,7 +102,7 @@ export class Campaign {
     })
   }
 
-  async #campaignIn(session: HeldSession, signal: AbortSignal): Promise<void> {
+  async #campaignIn(session: HeldSession, signal: StopSignal): Promise<void> {
     const { name, owner, metadata } = this.#candidacy
     const { onLost } = this.#inside.options
     let tellOver: () => void = () => {}

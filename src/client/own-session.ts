@@ -4,6 +4,7 @@
 import type { Inside } from './inside.ts'
 import type { HeldLock, Liveness } from './lock.ts'
 import { callMaxMs } from './options.ts'
+import type { Nested } from './scope.ts'
 import { HeldSession } from './session.ts'
 import { takeAlone, Wait, waitDefaultMs } from './taking.ts'
 import type { AcquireOptions, OnLost } from './types.ts'
@@ -39,7 +40,7 @@ function takeInOwnSession(inside: Inside, name: string, options: AcquireOptions)
 /** Nothing is held while it waits, so until the grant its loss is none to end a process for. */
 export function openForOne(
   inside: Inside,
-  { ttlMs, timeoutMs, signal }: Pick<AcquireOptions, 'ttlMs' | 'timeoutMs' | 'signal'>,
+  { ttlMs, timeoutMs, signal }: Nested<Pick<AcquireOptions, 'ttlMs' | 'timeoutMs' | 'signal'>>,
 ): Promise<HeldSession> {
   return HeldSession.open(inside, {
     onLost: 'abort',

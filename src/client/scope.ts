@@ -3,6 +3,14 @@
 // a caller's signal no longer than its call: such a signal may live as long as the process.
 import { aborted } from './endings.ts'
 import type { HoldfastError } from './errors.ts'
+import { Stopper } from './stopping.ts'
+import type { StopSignal } from './stopping.ts'
+
+/** An `AbortSignal`, or that of a call that this one is part of. */
+export type CallerSignal = StopSignal & { readonly reason?: unknown }
+
+/** Options of a call that may be part of another. */
+export type Nested<Options> = Omit<Options, 'signal'> & { readonly signal?: CallerSignal }
 
 export class Scope {
   readonly #calls = new Set<(error: HoldfastError) => void>()
@@ -29,20 +37,20 @@ export class Scope {
    * The call has to heed its signal, and to give back what came too late: what it returns is passed on, whatever ended
    * meanwhile.
    */
-  async run<Result>(caller: AbortSignal | undefined, call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  async run<Result>(caller: CallerSignal | undefined, call: (signal: StopSignal) => Promise<Result>): Promise<Result> {
     this.throwIfOver()
     if (caller?.aborted === true) throw aborted(caller.reason)
-    const controller = new AbortController()
+    const stopper = new Stopper()
     let reason: HoldfastError | null = null
     const giveUp = (error: HoldfastError): void => {
       reason ??= error
-      controller.abort(reason)
+      stopper.stop()
     }
     const onAbort = (): void => giveUp(aborted(caller?.reason))
-    caller?.addEventListener('abort', onAbort)
+    caller?.addEventListener('abort', onAbort, { once: true })
     this.#calls.add(giveUp)
     try {
-      return await call(controller.signal)
+      return await call(stopper)
     } catch (error) {
       // Whatever a call says that was given up: this is why.
       throw reason ?? error

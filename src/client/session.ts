@@ -10,6 +10,7 @@ import type { Kept } from './keeper.ts'
 import { HeldLock } from './lock.ts'
 import type { Liveness, Validity } from './lock.ts'
 import { Scope } from './scope.ts'
+import type { Nested } from './scope.ts'
 import { isUseful, tooLate, Wait, waitDefaultMs } from './taking.ts'
 import { tryRepeatedly } from './trying.ts'
 import type { AcquireOptions, CallOptions, Lock, OnLost, Session, SessionOptions, TryAcquireOptions } from './types.ts'
@@ -37,7 +38,7 @@ export class HeldSession implements Session, Belonging {
   /** Rejects with `lock_lost` when no answer came soon enough to be of use; `onOpened` is called before it resolves. */
   static open(
     inside: Inside,
-    options: SessionOptions,
+    options: Nested<SessionOptions>,
     onOpened: (session: HeldSession) => void = () => {},
   ): Promise<HeldSession> {
     const { operations, belongings, options: defaults } = inside
@@ -103,7 +104,7 @@ export class HeldSession implements Session, Belonging {
   /** As `acquire`; the lock with what only this package may do. */
   take(
     name: string,
-    options: InSession<AcquireOptions>,
+    options: Nested<InSession<AcquireOptions>>,
     adapt: (kept: Liveness) => Liveness = (kept) => kept,
   ): Promise<HeldLock> {
     const { operations, belongings } = this.#inside

@@ -17,7 +17,10 @@ export class Wait {
   readonly #waitMs: number
   readonly #patienceMs: number
 
-  constructor(inside: Inside, { waitMs = waitDefaultMs, timeoutMs = inside.options.timeoutMs }: AcquireOptions) {
+  constructor(
+    inside: Inside,
+    { waitMs = waitDefaultMs, timeoutMs = inside.options.timeoutMs }: Pick<AcquireOptions, 'waitMs' | 'timeoutMs'>,
+  ) {
     this.#inside = inside
     this.#began = inside.surroundings.clock.now()
     this.#waitMs = waitMs

@@ -2,10 +2,11 @@ import t from 'tap'
 import { getEventListeners } from 'node:events'
 import { closed } from '../../src/client/endings.ts'
 import { Scope } from '../../src/client/scope.ts'
+import type { StopSignal } from '../../src/client/stopping.ts'
 
 const why = () => closed('the scope')
-const untilAborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('of the call'))))
+const untilAborted = (signal: StopSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('of the call')), { once: true }))
 
 t.test('what a call returns or throws comes through', async (t) => {
   const scope = new Scope()
