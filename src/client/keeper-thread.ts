@@ -5,14 +5,19 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import type { MessagePort } from 'node:worker_threads'
 import { systemClock } from './clock.ts'
 import type { FromRenewer } from './keeper-messages.ts'
-import { packed } from './keeper-wire.ts'
+import { packed, wakeUp } from './keeper-wire.ts'
 import { LeaseKeeper } from './keeper.ts'
 import type { Keeper, KeeperOptions, LinkEvents, RenewerLink } from './keeper.ts'
+import { openMailbox } from './mailbox.ts'
 
 /** What the worker is started with. */
 export interface WorkerData extends KeeperOptions {
   readonly port: MessagePort
+  readonly mailbox: SharedArrayBuffer
 }
+
+/** What some thousand short locks leave in the time in which the other thread does not look. */
+const mailboxBytes = 512 * 1024
 
 export function threadKeeper(options: KeeperOptions): Keeper {
   return new LeaseKeeper({
@@ -28,7 +33,8 @@ export function threadKeeper(options: KeeperOptions): Keeper {
 
 function connectToThread(options: KeeperOptions, events: LinkEvents): RenewerLink {
   const { port1, port2 } = new MessageChannel()
-  const workerData: WorkerData = { ...options, port: port2 }
+  const mailbox = openMailbox(mailboxBytes)
+  const workerData: WorkerData = { ...options, port: port2, mailbox: mailbox.memory }
   const worker = new Worker(new URL('./keeper-worker.js', import.meta.url), {
     name: 'holdfast keeper',
     workerData,
@@ -39,6 +45,7 @@ function connectToThread(options: KeeperOptions, events: LinkEvents): RenewerLin
   })
   worker.unref()
   let isOver = false
+  let isFull = false
   const broke = (why: string): void => {
     if (isOver) return
     isOver = true
@@ -51,7 +58,12 @@ function connectToThread(options: KeeperOptions, events: LinkEvents): RenewerLin
   port1.on('message', (news: FromRenewer) => events.news(news))
   port1.unref()
   return {
-    post: (message) => port1.postMessage(packed(message)),
+    post: (message) => {
+      // Once it was full everything goes through the port, behind what lies in the box: the order is kept.
+      isFull ||= !mailbox.put(JSON.stringify(packed(message)))
+      if (isFull) port1.postMessage(packed(message))
+      else if (mailbox.isToBeWoken()) port1.postMessage(wakeUp)
+    },
     receive: () => {
       const received: { readonly message: FromRenewer } | undefined = receiveMessageOnPort(port1)
       return received?.message

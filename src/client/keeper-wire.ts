@@ -1,5 +1,5 @@
-// What is said to the thread that renews, as it goes through the port: flat, because the copy of an object costs by the
-// names in it. Measured, with its reading: a `hold` 5.5 us as an object and 1.6 us as a list, a `forget` 1.8 and 0.6 us.
+// What is said to the thread that renews, as it goes through its mailbox, or its port: flat, because the copy of an object
+// costs by the names in it. Measured at the port: a `hold` 5.5 us as an object and 1.6 us as a list, a `forget` 1.8 and 0.6 us.
 import type { LeaseName, ToRenewer } from './keeper-messages.ts'
 import type { OnLost } from './types.ts'
 
@@ -19,6 +19,9 @@ export type Packed =
     ]
   /** A lease that was given up. */
   | readonly [id: number]
+
+/** Says nothing: there is something in the mailbox. */
+export const wakeUp: Packed = 0
 
 export function packed(message: ToRenewer): Packed {
   switch (message.kind) {

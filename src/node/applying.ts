@@ -126,7 +126,8 @@ export class Applying {
     const { raft } = core
     const disk = inForce(raft, self)
     // It may be named a second time behind the entry that replaced it.
-    if (raft.countedBy === null || disk === raft.incarnation || incarnationsAt(raft, this.#index).get(self) !== disk) return
+    if (raft.countedBy === null || disk === raft.incarnation || incarnationsAt(raft, this.#index).get(self) !== disk)
+      return
     host.fatal({
       code: 'stranger',
       message: `${self} has another disk now, ${disk}`,

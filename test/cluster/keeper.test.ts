@@ -72,7 +72,9 @@ class Holder {
 
 /** What others get of the lock: resolves when it is granted to them. */
 async function next(lock: string): Promise<number> {
-  return tokenIn(await call(lockUrl(node?.url ?? '', lock, 'acquire'), { body: { waitMs: 200_000 }, timeoutMs: 240_000 }))
+  return tokenIn(
+    await call(lockUrl(node?.url ?? '', lock, 'acquire'), { body: { waitMs: 200_000 }, timeoutMs: 240_000 }),
+  )
 }
 
 t.test('a lock is kept while the event loop of its holder is blocked for three TTLs', async (t) => {
