@@ -72,7 +72,7 @@ export class Call {
   isPending = false
   readonly #parts: CallParts
   readonly #terms: CallTerms
-  readonly #route: Route = { hops: 0, last: null }
+  readonly #route: Route = { hops: 0, last: null, avoid: null }
   #asked = ''
   #startedAt: Instant | null = null
   #attempts = 0
@@ -117,6 +117,7 @@ export class Call {
         ...(signal === undefined ? {} : { signal }),
       })
       endpoints.answered(endpoint, answer.leader)
+      this.#route.avoid = null
       return answer.status < 300 ? { kind: 'answered', answer, sentAt } : this.#onProblem(endpoint, answer)
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error
@@ -195,6 +196,7 @@ export class Call {
         break
     }
     this.#said.set(endpoint, error.message)
+    this.#route.avoid = endpoint
     const { endpoints, surroundings } = this.#parts
     if (retryAfterMs !== null) {
       endpoints.busy(endpoint, { untilMs: surroundings.clock.now().monotonicMs + retryAfterMs })
@@ -212,12 +214,11 @@ export class Call {
     this.#lastFailure = failure
     this.#said.set(endpoint, failure.message.replace(`${endpoint}: `, ''))
     this.#isStale = failure.wasStale && this.#stale++ < staleMax
-    if (!this.#isStale) this.#distrust(endpoint)
+    if (!this.#isStale) {
+      this.#route.avoid = endpoint
+      this.#parts.endpoints.failed(endpoint, this.#parts.surroundings.clock.now().monotonicMs)
+    }
     return { kind: 'failed' }
-  }
-
-  #distrust(endpoint: string): void {
-    this.#parts.endpoints.failed(endpoint, this.#parts.surroundings.clock.now().monotonicMs)
   }
 }
 

@@ -15,6 +15,8 @@ const distrustedMax = 100
 export interface Route {
   hops: number
   last: string | null
+  /** Its last answer did not settle the call: somebody else may know more. */
+  avoid: string | null
 }
 
 interface Endpoint {
@@ -91,6 +93,7 @@ export class Endpoints {
     if (!this.#followLeader || leader === null || this.#busyMs(leader, nowMs) > 0) return null
     const distrust = this.#distrusted.get(leader)
     if (distrust !== undefined && nowMs < distrust.untilMs) return null
+    if (leader === route.avoid) return null
     if (leader === route.last) return leader
     if (route.hops === hopsMax) return null
     route.hops++
@@ -114,12 +117,12 @@ export class Endpoints {
     return best.origin
   }
 
-  /** The lowest is asked: who has time, was not asked just before, and did not fail, or not so lately. */
+  /** The lowest is asked: who has time, was not asked in vain just before, and did not fail, or not so lately. */
   #rank({ origin, failedAtMs }: Endpoint, route: Route, nowMs: number): number {
     const isBusy = this.#busyMs(origin, nowMs) > 0
     const sinceFailureMs = nowMs - failedAtMs
     const lateness = sinceFailureMs >= distrustMs ? 0 : 1 - sinceFailureMs / distrustMs
-    return (isBusy ? 4 : 0) + (origin === route.last ? 2 : 0) + lateness
+    return (isBusy ? 4 : 0) + (origin === route.avoid ? 2 : 0) + lateness
   }
 
   #busyMs(origin: string, nowMs: number): number {

@@ -93,6 +93,25 @@ t.test('who asks for time is left alone for so long, and others are asked meanwh
   t.same(asked(world).slice(0, 3), endpoints)
 })
 
+t.test('who asks for time is passed over while others fail', async (t) => {
+  const { world, operations } = start(({ endpoint }, count) => {
+    if (endpoint === a) return { ...problem(503, 'overloaded'), retryAfterMs: 10_000 }
+    return count < 6 ? { fails: 'refused' } : released
+  })
+  await world.run(operations.release(letGo))
+  t.same(asked(world), [a, b, c, b, c, b, c])
+})
+
+t.test('a leader that cannot tell the outcome is not asked again at once', async (t) => {
+  const { world, operations } = start((_, count) =>
+    count === 1 ? { ...problem(503, 'outcome_unknown'), leader: b } : { ...released, leader: b },
+  )
+  await world.run(operations.release(letGo))
+  await world.run(operations.release(letGo))
+  t.same(asked(world).slice(0, 2), [a, b])
+  t.not(asked(world)[2], b)
+})
+
 t.test('no leader to the end: that is what is thrown, and at once when nobody will have time in time', async (t) => {
   const { world, operations } = start(() => ({ ...problem(503, 'disk_low'), retryAfterMs: 30_000 }))
   await t.rejects(world.run(operations.release(letGo)), { code: 'disk_low', details: { status: 503 } })
