@@ -1,5 +1,6 @@
 // Why something of the client has ended, as errors: said in one place, because it is said at many.
 import { HoldfastError } from './errors.ts'
+import type { EndedBy } from './errors.ts'
 
 /** The client, a session or an election. */
 export function closed(what: string): HoldfastError {
@@ -17,6 +18,7 @@ export interface Loss {
   readonly lock?: string
   readonly token?: number
   readonly session?: string
+  readonly endedBy?: EndedBy
   readonly cause?: unknown
 }
 

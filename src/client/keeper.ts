@@ -3,7 +3,8 @@
 // concludes from the newest news: after a time in which it was blocked, these lie unread, and are read first.
 import { laterOf, leftMs, marginMs } from './clock.ts'
 import type { Clock, Instant, Period } from './clock.ts'
-import { HoldfastError } from './errors.ts'
+import { lockLost } from './endings.ts'
+import type { HoldfastError } from './errors.ts'
 import type { FromRenewer, LeaseName, NumberedLease, ToRenewer, WhyLost } from './keeper-messages.ts'
 import type { OnLost } from './types.ts'
 
@@ -75,8 +76,8 @@ interface HeldLease {
   timer: { cancel(): void } | null
 }
 
-/** A thread that breaks as soon as it has begun is not started again and again. */
-const reconnectAfterMs = 250
+/** One that breaks as soon as it has begun is not started again and again: the pause doubles until something is heard. */
+const reconnectAfterMs = { first: 100, max: 10_000 }
 
 export class LeaseKeeper implements Keeper {
   readonly #parts: KeeperParts
@@ -84,6 +85,7 @@ export class LeaseKeeper implements Keeper {
   #link: RenewerLink | null = null
   readonly #held = new Map<number, HeldLease>()
   #lastId = 0
+  #reconnectAfterMs = reconnectAfterMs.first
   #stage: 'idle' | 'connected' | 'broken' | 'closed' = 'idle'
 
   constructor(parts: KeeperParts) {
@@ -126,7 +128,8 @@ export class LeaseKeeper implements Keeper {
       this.#stage = 'idle'
       if (this.#held.size > 0) this.#connect()
     }
-    this.#parts.setTimer(reconnectAfterMs, begin)
+    this.#parts.setTimer(this.#reconnectAfterMs, begin)
+    this.#reconnectAfterMs = Math.min(2 * this.#reconnectAfterMs, reconnectAfterMs.max)
   }
 
   #keep({ id, lease: { what, ttlMs, onLost }, valid }: HeldLease): void {
@@ -174,6 +177,7 @@ export class LeaseKeeper implements Keeper {
   }
 
   #hear(news: FromRenewer): void {
+    this.#reconnectAfterMs = reconnectAfterMs.first
     switch (news.kind) {
       case 'renewed': {
         const now = this.#parts.clock.now()
@@ -194,22 +198,23 @@ export class LeaseKeeper implements Keeper {
   #lose(held: HeldLease, why: WhyLost): void {
     this.#drop(held.id)
     try {
-      held.lease.lost(lockLost(held.lease, why))
+      held.lease.lost(reasonOf(held.lease, why))
     } finally {
       if (held.lease.onLost === 'exit') this.#parts.exit(lostExitCode)
     }
   }
 }
 
-function lockLost({ what }: Lease, why: WhyLost): HoldfastError {
-  const name = what.kind === 'lock' ? `the lock ${JSON.stringify(what.lock)}` : `the session ${what.session}`
-  const details = what.kind === 'lock' ? { lock: what.lock, token: what.token } : { session: what.session }
+function reasonOf({ what }: Lease, why: WhyLost): HoldfastError {
+  const named =
+    what.kind === 'lock'
+      ? { what: `lock ${what.lock}`, lock: what.lock, token: what.token }
+      : { what: `session ${what.session}`, session: what.session }
   if (why.kind === 'deadline') {
     const last = why.lastFailure === null ? '' : `; the last attempt: ${why.lastFailure}`
-    return new HoldfastError('lock_lost', `${name} may be lost: no renewal was answered in time${last}`, { details })
+    return lockLost({ ...named, why: `no renewal was answered in time${last}` })
   }
-  const how = why.endedBy === null ? why.code : `${why.code}, ${why.endedBy}`
-  return new HoldfastError('lock_lost', `${name} is lost: a node says that it has ended (${how})`, {
-    details: { ...details, ...(why.endedBy === null ? {} : { endedBy: why.endedBy }) },
-  })
+  const { code, endedBy } = why
+  if (endedBy === null) return lockLost({ ...named, why: `a node says that it has ended (${code})` })
+  return lockLost({ ...named, why: `a node says that it has ended (${code}, ${endedBy})`, endedBy })
 }

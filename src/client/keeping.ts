@@ -69,8 +69,8 @@ export interface RenewalFailure {
   readonly wasStale: boolean
 }
 
-/** A timer does not count a suspension, so the clock that does is looked at so often. */
-const lookEveryMs = 500
+/** No timer counts a suspension, so the clock that does is looked at so often: who wakes up learns so soon what was lost. */
+export const lookEveryMs = 100
 /** Sessions that will be due within this share of their TTL come along: with half of a third, any two come together. */
 const soonShare = 1 / 6
 /** As many as the API takes in a call. */

@@ -147,7 +147,6 @@ t.test('a margin before its deadline a lease is lost, once, and is not renewed a
   t.match(scene.told, [{ kind: 'lost', id: 1, why: { kind: 'deadline', lastFailure: 'no route' }, at: 2840 }])
   t.equal(scene.sent.length, length)
   t.same(scene.killedAt, [])
-  t.equal(scene.sleepMs <= 500, true)
 })
 
 t.test('margins: a twentieth of the TTL, at least 50 ms, at most a second', async (t) => {
@@ -236,15 +235,15 @@ t.test('who was suspended finds his lease lost when he wakes', async (t) => {
   const scene = new Scene().hold(1).pass(500)
   scene.suspendedMs = 10_000
   t.same(scene.lost, [])
-  scene.pass(500)
+  scene.pass(100)
   t.same(scene.lost, [1], 'although the monotonic clock stood still')
 })
 
 t.test('a suspension within the TTL makes the renewal due', async (t) => {
   const scene = new Scene().hold(1).pass(100)
   scene.suspendedMs = 2000
-  scene.pass(500)
-  t.match(scene.sent, [{ at: 500 }])
+  scene.pass(100)
+  t.match(scene.sent, [{ at: 200 }])
 })
 
 t.test('the leader is gone straight to, unless it failed and nobody but others speak of it', async (t) => {

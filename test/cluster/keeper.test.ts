@@ -150,7 +150,8 @@ t.test('who was stopped past his deadline finds the lock lost, whatever he looks
 
 t.test('nothing is sent for a lock or a session that was given back', async (t) => {
   const proxy = await WatchedProxy.start(t, node.place.httpPort)
-  const client = new LockClient({ endpoints: [proxy.url], followLeader: false, ttlMs: 2000 })
+  const ttlMs = 6000
+  const client = new LockClient({ endpoints: [proxy.url], followLeader: false, ttlMs })
   t.teardown(() => client.close())
   const lock = await client.acquire('given back')
   const session = await client.session()
@@ -159,6 +160,7 @@ t.test('nothing is sent for a lock or a session that was given back', async (t) 
   await lock.release()
   await session.close()
   const { length } = proxy.paths
-  await new Promise((resolve) => setTimeout(resolve, 3 * 2000))
+  // Three renewals of each would have come.
+  await new Promise((resolve) => setTimeout(resolve, ttlMs + 500))
   t.same(proxy.paths.slice(length), [])
 })

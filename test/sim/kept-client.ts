@@ -6,6 +6,7 @@ import { assert } from '../../src/assert.ts'
 import { asRequestId } from '../../src/ids.ts'
 import type { LockName, SessionId, Token } from '../../src/ids.ts'
 import type { Kept } from '../../src/client/keeper.ts'
+import { lookEveryMs } from '../../src/client/keeping.ts'
 import type { OnLost } from '../../src/client/types.ts'
 import type { Result } from '../../src/lockfsm/outcome.ts'
 import type { Reply } from './frontend.ts'
@@ -82,7 +83,9 @@ export class KeptClient {
 
   /** To be called after every entry of the log. */
   check(): void {
-    const { main, worker, isAlive } = this.process
+    const { main, worker, isAlive, resumedAt } = this.process
+    // No timer tells of a suspension: who asks finds the truth at once, who does not is told at the next look at the clock.
+    if (this.#world.timeline.now - resumedAt < 1.1 * lookEveryMs) return
     for (const held of this.#held) {
       if (!isAlive) return
       for (const token of held.tokens) {

@@ -43,6 +43,8 @@ export class KeptProcess {
   readonly keeper: LeaseKeeper
   readonly clock: Clock
   readonly network: ClientNetwork = { lostRequests: 0, lostAnswers: 0, delayMs: 0, cut: new Set() }
+  /** Virtual time at which the last suspension ended. */
+  resumedAt = -Infinity
   /** Runs before anything else whenever the thread of the user does something. */
   onTurn: () => void = () => {}
   readonly #world: World
@@ -102,6 +104,7 @@ export class KeptProcess {
   suspend(forMs: number): void {
     const { timeline } = this.#world
     timeline.after(forMs, () => {
+      this.resumedAt = timeline.now
       this.#clockFault.offset -= forMs * this.#clockFault.rate
       // Timers that were about to fire are further away now.
       for (const loop of [this.main, this.worker]) loop.setTimer(0, () => {})
