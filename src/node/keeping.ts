@@ -149,8 +149,9 @@ export class Keeping {
       case 'snapshotReply':
         return this.sender.onReply(from, frame)
       case 'snapshotWanted':
-        if (this.#parts.leader() === this.#parts.self && this.sender.sending(from) === null) this.sender.begin(from)
-        return
+        if (this.#parts.leader() !== this.#parts.self || this.sender.sending(from) !== null) return
+        this.marks.wanted()
+        return this.sender.begin(from)
       default:
         return unreachable(frame)
     }

@@ -29,6 +29,7 @@ export class Marks {
   /** The newest that we proposed; 0: none. */
   #proposedAt = 0
   #appliedIndex = 0
+  #isWanted = false
 
   constructor(options: MarkOptions, parts: MarksParts) {
     this.#options = options
@@ -40,8 +41,14 @@ export class Marks {
     // The last is not even applied: what it is for has not been done yet.
     if (this.#proposedAt > this.#appliedIndex) return false
     const { logBytes, entries, records } = this.#options
+    if (this.#isWanted && this.#entries > 0) return true
     if (this.#bytes >= logBytes || this.#entries >= entries) return true
     return !this.#parts.isBusy() && this.#parts.changed() >= records
+  }
+
+  /** A member asks for a snapshot: the last checkpoint may lie before its log, and in a quiet cluster no other would come. */
+  wanted(): void {
+    this.#isWanted = true
   }
 
   proposed(index: Index): void {
@@ -51,6 +58,7 @@ export class Marks {
   applied(entry: Entry): void {
     this.#appliedIndex = entry.index
     const isMark = entry.note?.kind === 'checkpoint'
+    if (isMark) this.#isWanted = false
     this.#entries = isMark ? 0 : this.#entries + 1
     this.#bytes = isMark ? 0 : this.#bytes + entryBytes(entry)
   }

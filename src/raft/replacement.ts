@@ -47,6 +47,8 @@ function whyNot(state: RaftState, { member, incarnation }: ReplaceMember): Refus
 
 /** To be called when log, commit index or disk have changed: perhaps our disk is known to be in force now. */
 export function storeThatWeCount(state: RaftState, effects: Effect[]): void {
+  // Without its state a disk whose log begins later does not know who is in force: it takes itself for that (starting.ts).
+  if (!state.canServe) return
   if (state.countedByStoring !== null || inForce(state, state.self) !== state.incarnation || isCounted(state)) return
   // In no entry of the log: then what it starts behind says it, or did before.
   const by = asIndex(Math.max(namedAt(state, state.self), state.log.start.index))

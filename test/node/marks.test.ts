@@ -71,6 +71,17 @@ t.test('records that change while a checkpoint is under way are no reason for a 
   t.equal(marks.isDue, true)
 })
 
+t.test('a mark is due when a member needs a snapshot and there is anything that the last one lacks', async (t) => {
+  const marks = marksOf({})
+  marks.wanted()
+  t.equal(marks.isDue, false, 'the last has everything')
+  marks.applied(entry(1))
+  t.equal(marks.isDue, true)
+  marks.applied(mark(2))
+  marks.applied(entry(3))
+  t.equal(marks.isDue, false, 'once')
+})
+
 t.test('no mark is due while the last that was proposed is not applied: one at a time', async (t) => {
   const marks = marksOf({ entries: 1 })
   marks.applied(entry(1))

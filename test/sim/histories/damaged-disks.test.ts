@@ -88,6 +88,25 @@ t.test('a minority without a state: the others go on, and those who vote without
   t.equal(script.read(c), grant.token)
 })
 
+t.test('a lost state comes back in a quiet cluster, too, whose leader let the last mark pass', async (t) => {
+  const { script, a, b, c } = scene({ keeping: eager })
+  work(script, a)
+  script.until(() => script.isSettled, 'all have it')
+  // It is still busy with one checkpoint when the mark of the next is applied.
+  a.disk.stall()
+  work(script, b)
+  script.pass(500)
+  a.disk.resume()
+  script.until(() => script.isSettled, 'it has caught up')
+  const { checkpoint } = a.disk.durable().state
+  t.ok(leads(a) && checkpoint !== null && checkpoint.index < c.disk.durable().start.index, 'c needs a later one')
+  c.crash(true)
+  t.ok(c.disk.flipBit({ kind: 'checkpoint' }))
+  c.start()
+  script.until(() => doesCount(c), 'it has a state again')
+  t.ok(script.hold(c))
+})
+
 t.test(
   'a lost tail of acknowledged entries is seen by the leader, before the node is heard by anybody else',
   async (t) => {
