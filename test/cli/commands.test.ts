@@ -126,7 +126,8 @@ t.test('top shows what is held and awaited, frame after frame', async (t) => {
 
 t.test('on a terminal, top takes the other screen and gives it back', async (t) => {
   const command = `${process.execPath} ${program} top --every 100ms`
-  const { NODE_OPTIONS: _ours, ...env } = process.env
+  // A test runner's own loader is none of its, nor that the runner wants no colours.
+  const { NODE_OPTIONS: _loader, NO_COLOR: _plain, ...env } = process.env
   // `script` gives it a terminal, and what it types.
   const pty = spawn('script', ['-qec', command, '/dev/null'], { env: { ...env, ...here, TERM: 'xterm' } })
   let out = ''
