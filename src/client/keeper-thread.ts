@@ -39,9 +39,9 @@ function connectToThread(options: KeeperOptions, events: LinkEvents): RenewerLin
     name: 'holdfast keeper',
     workerData,
     transferList: [port2],
-    // Nothing that this process was started with is meant for it: no loaders, no inspector.
+    // What this process was started with is not meant for it: no loaders, no inspector.
     execArgv: [],
-    env: {},
+    env: { ...process.env, NODE_OPTIONS: '' },
   })
   worker.unref()
   let isOver = false

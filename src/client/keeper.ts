@@ -121,8 +121,10 @@ export class LeaseKeeper implements Keeper {
   /** Whoever comes next is told of what is still held, with the deadlines that are known. */
   #reconnect(): void {
     if (this.#stage !== 'connected') return
-    this.#stage = 'broken'
     this.#link = null
+    this.#stage = 'idle'
+    if (this.#held.size === 0) return
+    this.#stage = 'broken'
     const begin = (): void => {
       if (this.#stage !== 'broken') return
       this.#stage = 'idle'

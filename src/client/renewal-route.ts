@@ -30,7 +30,7 @@ export function endpointAnswered(route: RenewalRoute, answered: { endpoint: stri
   route.distrusted.delete(endpoint)
   route.preferred = endpoint
   if (!route.followLeader || leader === null || leader === endpoint || route.distrusted.has(leader)) return
-  if (!/^https?:\/\/[^/?#\s]+$/.test(leader)) return
+  if (!isOrigin(leader)) return
   if (!route.endpoints.includes(leader)) {
     if (route.learned !== null) route.distrusted.delete(route.learned)
     route.learned = leader
@@ -41,6 +41,11 @@ export function endpointAnswered(route: RenewalRoute, answered: { endpoint: stri
 export function endpointFailed(route: RenewalRoute, endpoint: string): void {
   route.distrusted.add(endpoint)
   if (route.preferred === endpoint) route.preferred = after(route, endpoint)
+}
+
+/** Whatever a node, or who answers in its place, calls a leader: it is gone to only if it is `http://host:port` and no more. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
 }
 
 /** The next one in turn that did not fail, or just the next one. */

@@ -257,7 +257,7 @@ t.test('the leader is gone straight to, unless it failed and nobody but others s
   t.equal(alone.last.endpoint, b, 'also to one of whom only the answer spoke')
   alone.fail().pass(25)
   t.equal(alone.last.endpoint, a)
-  for (const leader of ['file:///etc', 'nonsense', 'http://x/path']) {
+  for (const leader of ['file:///etc', 'nonsense', 'http://x/path', 'http://[', 'http://x:99999']) {
     t.equal(new Scene().hold(1).pass(1000).answer({ leader }).pass(1000).last.endpoint, a, leader)
   }
   const own = new Scene({ followLeader: false }).hold(1).pass(1000).answer({ leader: c }).pass(1000)

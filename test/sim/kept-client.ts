@@ -13,7 +13,7 @@ import type { Reply } from './frontend.ts'
 import { KeptProcess } from './kept-process.ts'
 import type { ClientCall } from './kept-process.ts'
 import type { Random } from './random.ts'
-import { sleep, start, wait } from './task.ts'
+import { start, wait } from './task.ts'
 import type { Task } from './task.ts'
 import type { World } from './world.ts'
 
@@ -278,59 +278,4 @@ function outcome<Kind extends 'granted' | 'sessionOpened'>(reply: Reply, kind: K
 
 function isKind<Kind extends Result['kind']>(result: Result, kind: Kind): result is OutcomeOf<Kind> {
   return result.kind === kind
-}
-
-/** What happens to the processes and networks of these clients. */
-export function* disturb(parts: {
-  world: World
-  random: Random
-  clients: readonly KeptClient[]
-  counts: KeptCounts
-}): Task {
-  const { world, random, clients, counts } = parts
-  const { timeline } = world
-  const lengthMs = (): number => Math.min(15_000, random.exponential(1500))
-  for (;;) {
-    yield* sleep(timeline, random.exponential(1000))
-    const client = random.pick(clients)
-    const { process } = client
-    if (!process.isAlive) {
-      counts.killed++
-      client.restart()
-      continue
-    }
-    const { network } = process
-    switch (random.pick(['block', 'stop', 'starve', 'suspend', 'cut', 'cutSome', 'lose', 'delay', 'kill'] as const)) {
-      case 'block':
-        process.pause('main', lengthMs())
-        break
-      case 'stop':
-        process.pause('both', lengthMs())
-        break
-      case 'starve':
-        process.pause('worker', lengthMs())
-        break
-      case 'suspend':
-        if (!process.main.isPaused && !process.worker.isPaused) process.suspend(lengthMs())
-        break
-      case 'cut':
-      case 'cutSome': {
-        const cut = world.machines.filter(() => random.chance(0.7)).map(({ id }) => id)
-        for (const id of cut) network.cut.add(id)
-        timeline.after(2 * lengthMs(), () => network.cut.clear())
-        break
-      }
-      case 'lose':
-        network.lostRequests = random.between(0, 0.7)
-        network.lostAnswers = random.between(0, 0.7)
-        timeline.after(2 * lengthMs(), () => Object.assign(network, { lostRequests: 0, lostAnswers: 0 }))
-        break
-      case 'delay':
-        network.delayMs = random.pick([30, 300, 1500])
-        timeline.after(2 * lengthMs(), () => (network.delayMs = 0))
-        break
-      case 'kill':
-        if (random.chance(0.3)) process.kill()
-    }
-  }
 }

@@ -10,7 +10,7 @@ import { Renewer } from '../../src/client/renewer.ts'
 import type { RenewalCall, RenewalEnds } from '../../src/client/renewer.ts'
 import type { Reply } from './frontend.ts'
 import type { Command } from '../../src/lockfsm/command.ts'
-import type { ClusterTime, NodeId } from '../../src/ids.ts'
+import type { ClusterTime, LockName, NodeId } from '../../src/ids.ts'
 import { answerTo, commandOf } from './kept-calls.ts'
 import { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
@@ -24,6 +24,8 @@ export interface ClientNetwork {
   delayMs: number
   /** Nodes that nothing reaches or leaves. */
   readonly cut: Set<NodeId>
+  /** Renewals of this lock never arrive, whoever is asked, and others do. */
+  swallowed: LockName | null
 }
 
 export interface ClientCall {
@@ -31,6 +33,7 @@ export interface ClientCall {
   readonly build: (takenInAt: ClusterTime) => Command
   readonly waitMs: number
   readonly timeoutMs: number
+  readonly isSwallowed?: boolean
   readonly heard: (reply: Reply) => void
 }
 
@@ -42,7 +45,7 @@ export class KeptProcess {
   readonly worker: SimProcess
   readonly keeper: LeaseKeeper
   readonly clock: Clock
-  readonly network: ClientNetwork = { lostRequests: 0, lostAnswers: 0, delayMs: 0, cut: new Set() }
+  readonly network: ClientNetwork = { lostRequests: 0, lostAnswers: 0, delayMs: 0, cut: new Set(), swallowed: null }
   /** Virtual time at which the last suspension ended. */
   resumedAt = -Infinity
   /** Runs before anything else whenever the thread of the user does something. */
@@ -164,6 +167,7 @@ export class KeptProcess {
 
   #sendRenewal({ endpoint, timeoutMs, ...call }: RenewalCall, ends: RenewalEnds): { cancel(): void } {
     const command = commandOf(call)
+    const isSwallowed = command.kind === 'renewGrant' && command.lock === this.network.swallowed
     const node = this.#world.machines.find(({ id }) => endpoint === `http://${id}`)
     if (node === undefined) throw new Error(`no node at ${endpoint}`)
     return this.#exchange(this.worker, {
@@ -171,6 +175,7 @@ export class KeptProcess {
       build: () => command,
       waitMs: 0,
       timeoutMs,
+      isSwallowed,
       heard: (reply) => {
         const answer = answerTo(command, reply)
         if (answer === null) ends.failed({ why: reply.kind, wasStale: false })
@@ -181,7 +186,8 @@ export class KeptProcess {
   }
 
   /** Answered once, on the loop that asked, unless it was cancelled. */
-  #exchange(loop: SimProcess, { node, build, waitMs, timeoutMs, heard }: ClientCall): { cancel(): void } {
+  #exchange(loop: SimProcess, call: ClientCall): { cancel(): void } {
+    const { node, build, waitMs, timeoutMs, isSwallowed = false, heard } = call
     const { timeline, frontend } = this.#world
     const random = this.#random
     const { lostRequests, lostAnswers, delayMs, cut } = this.network
@@ -201,7 +207,7 @@ export class KeptProcess {
       if (reply.kind !== 'broken' && (random.chance(lostAnswers) || cut.has(node))) return
       timeline.after(delayMs === 0 ? 0 : random.exponential(delayMs), () => loop.arrive(() => settle(reply)))
     }
-    if (!random.chance(lostRequests) && !cut.has(node)) {
+    if (!random.chance(lostRequests) && !cut.has(node) && !isSwallowed) {
       // What was taken back before it left does not leave.
       timeline.after(delayMs === 0 ? 0 : random.exponential(delayMs), () => {
         if (!isOver) hangUp = hangUpOf(frontend.send(node, { build, waitMs, reply: arrives }))

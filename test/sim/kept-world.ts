@@ -2,8 +2,9 @@
 // what these count on after every entry of the log.
 import { Faults } from './faults.ts'
 import { found } from './founding.ts'
-import { disturb, KeptClient } from './kept-client.ts'
+import { KeptClient } from './kept-client.ts'
 import type { KeptCounts, KeptStyle } from './kept-client.ts'
+import { disturb } from './kept-faults.ts'
 import { createRandom } from './random.ts'
 import type { Random } from './random.ts'
 import { describe, drawScenario } from './scenario.ts'
