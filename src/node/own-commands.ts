@@ -240,7 +240,8 @@ export class OwnCommands implements Submitter {
    * been seen; but what was queued was nobody's any more when the run ended.
    */
   runEnded(): void {
-    for (const { submission } of this.#takeUpTo(this.#lastNumber)) submission.learn({ kind: 'notDone', reason: 'passedOver' })
+    for (const { submission } of this.#takeUpTo(this.#lastNumber))
+      submission.learn({ kind: 'notDone', reason: 'passedOver' })
     const queued = [...this.#queued.values()]
     this.#queued.clear()
     for (const { submission } of queued) submission.learn({ kind: 'jumpedOver' })

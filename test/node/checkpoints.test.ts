@@ -14,7 +14,13 @@ import { ManualHost } from '../support/manual-host.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import { checkpointOf, hold, lockTable, recordsOf, textOf } from './lock-tables.ts'
 
-const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: asIndex(0) }
+const meta = {
+  node: asNodeId('n1'),
+  incarnation: asIncarnation('a'),
+  run: asRun(1),
+  founded: true,
+  counted: asIndex(0),
+}
 const incarnations = new Map([['n1', asIncarnation('a')]])
 
 /** Checkpoints of a lock table, on a disk that does what it is asked for when a test says so. The log has 100 entries. */

@@ -118,7 +118,12 @@ t.test('entries that are on disk only are read back before they are applied', as
     payload: new Uint8Array(100),
   }))
   const append = { kind: 'appendEntries' as const, term: asTerm(1), ...none }
-  bench.core.receive({ kind: 'message', from: n2, as: { disk: firstDiskOf(n2), since: asIndex(0) }, message: { ...append, round: 1, entries } })
+  bench.core.receive({
+    kind: 'message',
+    from: n2,
+    as: { disk: firstDiskOf(n2), since: asIndex(0) },
+    message: { ...append, round: 1, entries },
+  })
   bench.turn()
   bench.completeDisk()
   bench.turn()

@@ -25,17 +25,20 @@ function beingLoaded(): Bench {
   return bench
 }
 
-t.test('a chunk that is repeated behind the end is the end of a transfer, also while its records are loaded', async (t) => {
-  const innocent = beingLoaded()
-  innocent.settle()
-  t.equal(innocent.received.length, 1)
-  const bench = beingLoaded()
-  bench.chunk(1, records)
-  bench.settle()
-  t.same(bench.news(), ['n2: refused 1/0'])
-  t.equal(bench.received.length, 0, 'nothing of it is handed to the core')
-  t.equal(bench.marks.at(-1), null)
-})
+t.test(
+  'a chunk that is repeated behind the end is the end of a transfer, also while its records are loaded',
+  async (t) => {
+    const innocent = beingLoaded()
+    innocent.settle()
+    t.equal(innocent.received.length, 1)
+    const bench = beingLoaded()
+    bench.chunk(1, records)
+    bench.settle()
+    t.same(bench.news(), ['n2: refused 1/0'])
+    t.equal(bench.received.length, 0, 'nothing of it is handed to the core')
+    t.equal(bench.marks.at(-1), null)
+  },
+)
 
 t.test('when the disks are to be closed, what was being loaded is handed to nobody', async (t) => {
   const bench = beingLoaded()

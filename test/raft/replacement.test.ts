@@ -246,7 +246,14 @@ t.test('H28 a snapshot can say it as well, when it is installed', async (t) => {
 })
 
 t.test('H28 who has lost its state does not conclude that it counts: it does not know who is in force', async (t) => {
-  const core = startCore({ disk: 'n1.2', counted: null, start: [9, 2], term: 2, canServe: false, inForce: { n1: 'n1.2' } })
+  const core = startCore({
+    disk: 'n1.2',
+    counted: null,
+    start: [9, 2],
+    term: 2,
+    canServe: false,
+    inForce: { n1: 'n1.2' },
+  })
   t.same(lines(tickAfter(core, 0)), [])
   becomeFollowerOf(core, 'n2', 2)
   const installed = lines(receiveSnapshot(core, [9, 2], { inForce: { n1: 'n1.2' } }))
@@ -264,20 +271,23 @@ t.test('H28 a disk that is found replaced by another stops to count', async (t) 
   t.match(sent(receive(core, 'n2', requestVote({ term: 3, last: [1, 2], transfer: true }))), [/refused/])
 })
 
-t.test('H28 a disk that was replaced and is named again counts by the entry that names it, not as it did', async (t) => {
-  const core = startCore()
-  becomeFollowerOf(core, 'n2', 2)
-  const [lost, again] = [replacement(1, 2, 'n1', 'n1.2'), replacement(2, 2, 'n1', 'n1.1')]
-  receive(core, 'n2', append({ term: 2, round: 2, entries: [lost, again], commit: 1 }))
-  t.notOk(isCounted(core.state), 'its own word would commit what names it')
-  t.match(persistAll(core), [{ as: null, message: { matchIndex: 2 } }])
-  t.match(sent(receive(core, 'n3', requestVote({ term: 3, last: [2, 2], transfer: true }))), [/refused/])
-  becomeFollowerOf(core, 'n2', 4)
-  const known = receive(core, 'n2', append({ term: 4, round: 2, after: [2, 2], commit: 2 }))
-  t.ok(lines(known).includes('stores that n1.1 counts by entry 2'))
-  give(core, { kind: 'countedStored' })
-  t.ok(isCounted(core.state))
-})
+t.test(
+  'H28 a disk that was replaced and is named again counts by the entry that names it, not as it did',
+  async (t) => {
+    const core = startCore()
+    becomeFollowerOf(core, 'n2', 2)
+    const [lost, again] = [replacement(1, 2, 'n1', 'n1.2'), replacement(2, 2, 'n1', 'n1.1')]
+    receive(core, 'n2', append({ term: 2, round: 2, entries: [lost, again], commit: 1 }))
+    t.notOk(isCounted(core.state), 'its own word would commit what names it')
+    t.match(persistAll(core), [{ as: null, message: { matchIndex: 2 } }])
+    t.match(sent(receive(core, 'n3', requestVote({ term: 3, last: [2, 2], transfer: true }))), [/refused/])
+    becomeFollowerOf(core, 'n2', 4)
+    const known = receive(core, 'n2', append({ term: 4, round: 2, after: [2, 2], commit: 2 }))
+    t.ok(lines(known).includes('stores that n1.1 counts by entry 2'))
+    give(core, { kind: 'countedStored' })
+    t.ok(isCounted(core.state))
+  },
+)
 
 t.test('H28 which of several entries a disk counts by is stored again for a later one', async (t) => {
   const core = startCore({ disk: 'n1.2', counted: null })
@@ -286,25 +296,31 @@ t.test('H28 which of several entries a disk counts by is stored again for a late
   t.ok(lines(persistAll(core)).includes('stores that n1.2 counts by entry 1'))
   const more = [replacement(2, 2, 'n1', 'n1.1'), replacement(3, 2, 'n1', 'n1.2')]
   receive(core, 'n2', append({ term: 2, round: 3, after: [1, 2], entries: more, commit: 3 }))
-  t.notOk(lines(persistAll(core)).some((line) => line.startsWith('stores')), 'one is being stored')
+  t.notOk(
+    lines(persistAll(core)).some((line) => line.startsWith('stores')),
+    'one is being stored',
+  )
   t.ok(lines(give(core, { kind: 'countedStored' })).includes('stores that n1.2 counts by entry 3'))
   t.notOk(isCounted(core.state))
   give(core, { kind: 'countedStored' })
   t.ok(isCounted(core.state))
 })
 
-t.test('H28 an earlier word of a disk that is named again counts only where no entry in the log names it', async (t) => {
-  const core = startCore({ term: 1, log: [1] })
-  becomeFollowerOf(core, 'n2', 2)
-  const entries = [replacement(2, 2, 'n3', 'n3.2'), replacement(3, 2, 'n3', 'n3.1')]
-  receive(core, 'n2', append({ term: 2, round: 2, after: [1, 1], entries }))
-  persistAll(core)
-  becomePreCandidate(core)
-  receive(core, 'n3', preVoteResponse({ term: 3, poll: 1, granted: true }), 'n3.1', asIndex(2))
-  t.equal(core.state.role.kind, 'preCandidate', 'it may not know of either: then others count n3.2')
-  receive(core, 'n3', preVoteResponse({ term: 3, poll: 1, granted: true }), 'n3.1', asIndex(3))
-  t.equal(core.state.role.kind, 'candidate')
-})
+t.test(
+  'H28 an earlier word of a disk that is named again counts only where no entry in the log names it',
+  async (t) => {
+    const core = startCore({ term: 1, log: [1] })
+    becomeFollowerOf(core, 'n2', 2)
+    const entries = [replacement(2, 2, 'n3', 'n3.2'), replacement(3, 2, 'n3', 'n3.1')]
+    receive(core, 'n2', append({ term: 2, round: 2, after: [1, 1], entries }))
+    persistAll(core)
+    becomePreCandidate(core)
+    receive(core, 'n3', preVoteResponse({ term: 3, poll: 1, granted: true }), 'n3.1', asIndex(2))
+    t.equal(core.state.role.kind, 'preCandidate', 'it may not know of either: then others count n3.2')
+    receive(core, 'n3', preVoteResponse({ term: 3, poll: 1, granted: true }), 'n3.1', asIndex(3))
+    t.equal(core.state.role.kind, 'candidate')
+  },
+)
 
 t.test('H28 who starts behind a snapshot speaks as one who knows what is in it', async (t) => {
   const core = startCore()

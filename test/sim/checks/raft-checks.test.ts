@@ -163,7 +163,10 @@ t.test('H28, 6 an acknowledgement counts only as that of the disk in force, and 
   script.pass(100)
   checks.turned(a)
   const message: Message = { kind: 'appendAccepted', term: raft.currentTerm, round: 1, matchIndex: raft.log.lastIndex }
-  t.throws(says(b, a.id, checks, message, { disk: asIncarnation('another'), since: asIndex(0) }), /^H28: n\d speaks as another/)
+  t.throws(
+    says(b, a.id, checks, message, { disk: asIncarnation('another'), since: asIndex(0) }),
+    /^H28: n\d speaks as another/,
+  )
   const { meta } = b.disk.durable()
   assert(meta !== null, 'it has a name')
   Object.assign(meta, { counted: null })
