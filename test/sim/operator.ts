@@ -4,7 +4,7 @@
 import { assert } from '../../src/assert.ts'
 import type { Incarnation } from '../../src/ids.ts'
 import type { Failure } from '../../src/node/host.ts'
-import type { MemoryDisk } from '../support/memory-disk.ts'
+import type { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import { sleep, start, wait } from './task.ts'
