@@ -3,6 +3,7 @@
 // prints the shortest way to it.
 import { parseArgs } from 'node:util'
 import { assert } from '../../src/assert.ts'
+import { lockModel } from './lock-model.ts'
 import { raftModel, smallestBounds } from './raft-model.ts'
 import { explore } from './search.ts'
 import type { Report } from './search.ts'
@@ -20,11 +21,16 @@ const { values } = parseArgs({
     heartbeats: { type: 'string', default: '0' },
     network: { type: 'string', default: 'fifo' },
     from: { type: 'string', default: 'nothing' },
+    passes: { type: 'string', default: '2' },
   },
 })
 const { network, from } = values
 assert(network === 'fifo' || network === 'any', '--network fifo or --network any')
-assert(from === 'nothing' || from === 'elected', '--from nothing or --from elected')
+assert(values.world === 'raft' || values.world === 'locks', '--world raft or --world locks')
+assert(
+  from === 'nothing' || from === 'elected' || from === 'uncommitted',
+  '--from nothing, --from elected or --from uncommitted',
+)
 const [terms, commands, drops, duplicates, crashes, heartbeats] = [
   Number(values.terms),
   Number(values.commands),
@@ -34,9 +40,12 @@ const [terms, commands, drops, duplicates, crashes, heartbeats] = [
   Number(values.heartbeats),
 ]
 const bounds = { ...smallestBounds, terms, commands, drops, duplicates, crashes, heartbeats, network, from } as const
-const limits = { statesMax: Number(values.states), secondsMax: Number(values.seconds) }
-
-const report = explore(raftModel(bounds), { ...limits, progress: (soFar) => console.log(line(soFar)) })
+const progress = (soFar: Report): void => console.log(line(soFar))
+const limits = { statesMax: Number(values.states), secondsMax: Number(values.seconds), progress }
+const report =
+  values.world === 'raft'
+    ? explore(raftModel(bounds), limits)
+    : explore(lockModel({ commands, passes: Number(values.passes) }), limits)
 console.log(line(report))
 if (report.breach !== null) {
   console.log(`${report.breach.message}\n${report.breach.script.map((step) => `  ${step}`).join('\n')}`)

@@ -11,7 +11,7 @@ import { messageOf, payloadOf } from './raft-messages.ts'
 import { decodeWorld, thaw } from './raft-read.ts'
 import { Turn } from './raft-steps.ts'
 import { encodeLeast } from './raft-symmetry.ts'
-import { draw, drawnTimeoutMs, idAt, incarnationOf, incarnations, memberAt, memberCount, memberIds, raftOptions } from './raft-world.ts'
+import { draw, drawnTimeoutMs, idAt, incarnationOf, incarnations, linkOf, memberAt, memberCount, memberIds, raftOptions } from './raft-world.ts'
 import type { Core, Left, Member, World } from './raft-world.ts'
 import { encodeWorld } from './raft-write.ts'
 import type { Model } from './search.ts'
@@ -20,8 +20,11 @@ export interface RaftBounds extends Left {
   readonly terms: number
   /** `fifo`: a link keeps its order, like a connection. `any`: whatever is under way may arrive next. */
   readonly network: 'fifo' | 'any'
-  /** `elected`: n1 leads term 1, and everybody has its first entry and knows it to be committed. */
-  readonly from: 'nothing' | 'elected'
+  /**
+   * `nothing`: as founded. `elected`: n1 leads term 1, and everybody knows its first entry to be committed.
+   * `uncommitted`: there is a second one on the disks of n1 and n2, of which nobody has heard since (Figure 8).
+   */
+  readonly from: 'nothing' | 'elected' | 'uncommitted'
 }
 
 export const smallestBounds: RaftBounds = {
@@ -48,11 +51,10 @@ const notStickyMs = raftOptions.electionTimeoutMinMs + 100
 
 export function raftModel(bounds: RaftBounds, core: Core = step): Model<World, RaftAction> {
   const options = { core, sorted: bounds.network === 'any' }
-  const perform = (world: World, action: RaftAction): World => performOn(world, action, new Turn(world, options))
   return {
-    start: () => (bounds.from === 'nothing' ? founded(bounds) : elected(bounds, perform)),
+    start: () => startOf(bounds),
     actions: (world) => actionsOf(world, bounds),
-    perform,
+    perform: (world, action) => performOn(world, action, new Turn(world, options)),
     encode: encodeLeast,
     decode: decodeWorld,
     settle,
@@ -97,14 +99,23 @@ function founded({ terms, commands, drops, duplicates, crashes, heartbeats }: Ra
   })
 }
 
-/** n1 times out; then whatever can be delivered or written is, until nothing is under way. */
-function elected(bounds: RaftBounds, perform: (world: World, action: RaftAction) => World): World {
-  let world = settle(perform(founded(bounds), { kind: 'timeout', place: 0 }))
+function startOf(bounds: RaftBounds): World {
+  if (bounds.from === 'nothing') return founded(bounds)
+  const { left } = founded(bounds)
+  const walk: Model<World, RaftAction> = raftModel({ ...bounds, commands: 1, from: 'nothing' })
+  const act = (world: World, action: RaftAction): World => settle(walk.perform(world, action))
+  let world = act(walk.start(), { kind: 'timeout', place: 0 })
   for (;;) {
-    const next = actionsOf(world, bounds).find(({ kind }) => kind === 'deliver' || kind === 'write')
-    if (next === undefined) return world
-    world = settle(perform(world, next))
+    const next = walk.actions(world).find(({ kind }) => kind === 'deliver' || kind === 'write')
+    if (next === undefined) break
+    world = act(world, next)
   }
+  if (bounds.from === 'elected') return settle({ ...world, left })
+  world = act(world, { kind: 'propose', place: 0 })
+  world = act(world, { kind: 'write', place: 0 })
+  world = act(world, { kind: 'deliver', link: linkOf(0, 1), position: 0, late: false })
+  world = act(world, { kind: 'write', place: 1 })
+  return settle({ ...world, left, links: world.links.map(() => []) })
 }
 
 function actionsOf({ members, links, left }: World, bounds: RaftBounds): readonly RaftAction[] {
