@@ -129,6 +129,8 @@ export class Turn {
     checkState(state)
     // Writes first: bodies that a check looks for may be in none of the places yet.
     for (const effect of effects) if (effect.kind === 'persist') member.queue.push(effect)
+    // Most ticks do nothing.
+    if (input.kind === 'tick' && effects.length === 0) return
     this.#past = checkMember(this.#past, this.#members, member)
     const loads: LoadEntries[] = []
     for (const effect of effects) this.#carryOut(member, effect, loads)

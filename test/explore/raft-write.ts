@@ -116,7 +116,8 @@ function writeMember(out: Out, world: World, place: number, order: readonly numb
   writer.byte(queue.length)
   for (const write of queue) writePersist(out, write)
   writer.byte(outbox.length)
-  for (const { to, after, message } of outbox) {
+  // Only among those to one member does the order matter.
+  for (const { to, after, message } of outbox.toSorted((a, b) => out.place(a.to) - out.place(b.to))) {
     writer.byte(out.place(to))
     writer.byte(after - done)
     out.pair(message)
