@@ -63,9 +63,9 @@ export const countsTokensAnew: Table = (state, entry) => {
 export const endsEarly: Table = (state, entry) => {
   const isIdle = entry.commands.length === 0
   const outcomes = apply(state, entry)
-  const holder = [...state.locks.values()].find((lock) => lock.holder?.session != null)?.holder
-  const session = isIdle ? holder?.session : null
-  if (session == null) return outcomes
+  const sessions = [...state.locks.values()].flatMap(({ holder }) => holder?.session ?? [])
+  const [session] = isIdle ? sessions : []
+  if (session === undefined) return outcomes
   const origin = { node: asNodeId('n9'), run: asRun(1), number: state.nextToken }
   const command = { kind: 'closeSession', session: session.id } as const
   return [...outcomes, ...apply(state, { time: state.time, commands: [{ origin, command }] })]

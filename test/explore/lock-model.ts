@@ -270,7 +270,10 @@ function checkBeliefs(state: LockState, clients: readonly Client[]): void {
     beliefs.forEach((belief, lock) => {
       if (belief === null || belief.until <= state.time) return
       const holds = state.locks.get(at(locks, lock))?.holder?.token === belief.token
-      assert(holds, `${at(profiles, place).name} holds ${locks[lock]} no more, but may believe so until ${belief.until}`)
+      assert(
+        holds,
+        `${at(profiles, place).name} holds ${locks[lock]} no more, but may believe so until ${belief.until}`,
+      )
     })
   })
 }

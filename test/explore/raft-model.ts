@@ -11,7 +11,18 @@ import { messageOf, payloadOf } from './raft-messages.ts'
 import { decodeWorld, thaw } from './raft-read.ts'
 import { Turn } from './raft-steps.ts'
 import { encodeLeast } from './raft-symmetry.ts'
-import { draw, drawnTimeoutMs, idAt, incarnationOf, incarnations, linkOf, memberAt, memberCount, memberIds, raftOptions } from './raft-world.ts'
+import {
+  draw,
+  drawnTimeoutMs,
+  idAt,
+  incarnationOf,
+  incarnations,
+  linkOf,
+  memberAt,
+  memberCount,
+  memberIds,
+  raftOptions,
+} from './raft-world.ts'
 import type { Core, Left, Member, World } from './raft-world.ts'
 import { encodeWorld } from './raft-write.ts'
 import type { Model } from './search.ts'

@@ -9,7 +9,18 @@ import type { TermSpan } from '../../src/raft/log.ts'
 import type { Progress } from '../../src/raft/progress.ts'
 import type { Leader, RaftState, Role } from '../../src/raft/state.ts'
 import { entryOf } from './raft-messages.ts'
-import { draw, drawnTimeoutMs, idAt, incarnationOf, incarnations, memberCount, memberIds, modes, raftOptions, roleKinds } from './raft-world.ts'
+import {
+  draw,
+  drawnTimeoutMs,
+  idAt,
+  incarnationOf,
+  incarnations,
+  memberCount,
+  memberIds,
+  modes,
+  raftOptions,
+  roleKinds,
+} from './raft-world.ts'
 import type { Member, World } from './raft-world.ts'
 
 class Reader {
@@ -171,7 +182,14 @@ function readRole(reader: Reader, place: number, known: { log: readonly Entry[];
       const [verifiedIndex, acknowledgedIndex] = [asIndex(reader.byte()), asIndex(reader.byte())]
       const leaderHeardAt = leader === null ? -Infinity : 0
       const times = { leaderHeardAt, electionDeadline, hurryUntil }
-      return { kind: 'follower', leader, ...times, verifiedIndex, acknowledgedIndex, leaderCommit: asIndex(reader.byte()) }
+      return {
+        kind: 'follower',
+        leader,
+        ...times,
+        verifiedIndex,
+        acknowledgedIndex,
+        leaderCommit: asIndex(reader.byte()),
+      }
     }
   }
 }

@@ -83,7 +83,12 @@ export function checkBeliefs(members: readonly Member[]): void {
 }
 
 /** A message leaves now: what it promises is on the disk, and no vote contradicts an earlier one (RAFT 2.10, 2.11). */
-export function checkSent(past: Past, from: number, to: number, { disk, message }: Pick<Member, 'disk'> & { message: Message }): Past {
+export function checkSent(
+  past: Past,
+  from: number,
+  to: number,
+  { disk, message }: Pick<Member, 'disk'> & { message: Message },
+): Past {
   const [sender, receiver] = [memberIds[from], memberIds[to]]
   assert(disk.term >= message.term, `${sender} speaks in term ${message.term}, its disk knows ${disk.term}`)
   if (message.kind === 'appendAccepted' && message.term === disk.term) {

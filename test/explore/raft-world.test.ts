@@ -52,7 +52,11 @@ t.test('worlds that differ in who is called what have one encoding, and the same
     fc.property(walks, (choices) => {
       walk(choices, (before, _, after) => {
         const least = encodeLeast(after).slice()
-        for (const order of [[1, 0, 2], [2, 0, 1], [0, 2, 1]]) {
+        for (const order of [
+          [1, 0, 2],
+          [2, 0, 1],
+          [0, 2, 1],
+        ]) {
           const renamed = decodeWorld(encodeWorld(after, order).slice())
           same(Buffer.compare(encodeLeast(renamed), least), 0)
           same(nextOf(decodeWorld(encodeWorld(before, order).slice())), nextOf(before))

@@ -76,10 +76,7 @@ export function explore<State, Action>(model: Model<State, Action>, limits: Limi
       }
       const bytes = model.encode(next)
       const hash = hashBytes(bytes)
-      if (visited.isFull) {
-        // One more state, if it is one, and not all were walked.
-        return report(false, null)
-      }
+      if (visited.isFull) return report(false, null)
       if (visited.add(hash, number)) frontier.push(bytes)
     }
   }

@@ -1,4 +1,4 @@
-// Which states were met, and from which each was first reached: 20 to 28 bytes a state, in typed arrays, so that ten
+// Which states were met, and from which each was first reached: about 20 bytes a state, in typed arrays, so that ten
 // million fit. A state is known by 64 bits of hash; two different ones among ten million share all of them with a
 // probability of about 3 in a million, and then one of them is not walked.
 import { assert } from '../../src/assert.ts'
