@@ -1,6 +1,6 @@
 // Messages and entries have numbers here: equal ones the same, so that a link is a short list of numbers and an entry a
 // byte. None of them names a member, which is why exchanging members leaves them as they are.
-import { assert } from '../../src/assert.ts'
+import { assert, AssertionFailure } from '../../src/assert.ts'
 import { asClusterTime, asIndex, asTerm } from '../../src/ids.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Message } from '../../src/raft/message.ts'
@@ -42,7 +42,7 @@ function keyOf(message: Message): string {
     case 'appendRejected':
       return `R ${term} ${message.round} ${message.rejectedIndex} ${message.hintIndex} ${message.hintTerm}`
     default:
-      return assert(false, `${kind} is not explored`) as never
+      throw new AssertionFailure(`${kind} is not explored`)
   }
 }
 
