@@ -5,6 +5,7 @@ import type { HttpAnswer } from '../support/cluster-client.ts'
 import { violationsIn } from '../support/cluster-history.ts'
 import type { Grant } from '../support/cluster-history.ts'
 import { ProcessCluster } from '../support/cluster-processes.ts'
+import { HistoryRecorder } from '../linearizability/recorder.ts'
 
 t.test('the checker finds what it is there for', (t) => {
   const good: Grant = {
@@ -44,11 +45,16 @@ t.test('S1 S2 S3 a random run with kills and pauses keeps the promises', async (
   await disturb(cluster, run)
   await Promise.all(working)
   t.same(violationsIn(run.history), [])
+  const { broken, undecided } = run.calls.judge(1_000_000)
+  t.same(broken, [], 'S6: one order explains every answer')
+  t.equal(undecided, 0)
   t.comment(`${run.history.length} grants, ${run.faults} faults`)
 })
 
 class Run {
   readonly history: Grant[] = []
+  /** Everything that was called and answered. No TTL ends in a run. */
+  readonly calls = new HistoryRecorder(() => performance.now())
   faults = 0
   readonly #endAt = performance.now() + atLeast.ms
 
@@ -63,19 +69,35 @@ async function work(cluster: ProcessCluster, run: Run): Promise<void> {
   while (!run.isOver) {
     const lock = pick(locks)
     const requestId = randomUUID()
+    if (Math.random() < 0.3) await look(cluster, run, lock)
+    const acquire = run.calls.acquire(lock)
     const sentAt = performance.now()
     const granted = await insist(cluster, (url) =>
       call(lockUrl(url, lock, 'acquire'), { body: { requestId, waitMs: 2000, ttlMs: 600_000 } }),
     )
     const { token } = granted.body
+    if (granted.status === 423) acquire.answered({ kind: 'acquire', token: 'refused' })
     if (granted.status !== 200 || typeof token !== 'number') continue
+    acquire.answered({ kind: 'acquire', token })
     const answeredAt = performance.now()
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 10))
+    const returning = run.calls.release(lock, token)
     const releasedAt = performance.now()
     const { status, body } = await insist(cluster, (url) => call(lockUrl(url, lock, 'release'), { body: { token } }))
     const release = status === 200 ? 'released' : `${String(body['code'])} ${String(body['endedBy'])}`
+    returning.answered({ kind: 'release', token, said: status === 200 ? 'released' : 'stale' })
     run.history.push({ lock, token, requestId, sentAt, answeredAt, releasedAt, release })
   }
+}
+
+/** Asks any node who holds the lock. */
+async function look(cluster: ProcessCluster, run: Run, lock: string): Promise<void> {
+  const called = run.calls.look(lock)
+  const { body } = await insist(cluster, (url) => call(`${url}/v1/locks/${lock}`, { method: 'GET' }))
+  const { holders } = body
+  if (!Array.isArray(holders)) throw new Error('a lock without a list of holders')
+  const [holder]: readonly { readonly token: number }[] = holders
+  called.answered({ kind: 'read', said: holder?.token ?? null })
 }
 
 /** Repeats a call, at another node each time, until its answer is certain. */
