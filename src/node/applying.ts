@@ -120,14 +120,18 @@ export class Applying {
     return this.#run !== null && runOf(lock, self, run) !== this.#run
   }
 
-  /** A disk that counted and was replaced counts no more. Notes from before its own time are read again after a restart. */
+  /**
+   * A disk that counted, or was named to, and was replaced counts no more. What the log says from before its own time says
+   * nothing of it: it may be named further on.
+   */
   #judgeOwnDisk(): void {
     const { self, host, core } = this.#parts
     const { raft } = core
     const disk = inForce(raft, self)
     // It may be named a second time behind the entry that replaced it.
-    if (raft.countedBy === null || disk === raft.incarnation || incarnationsAt(raft, this.#index).get(self) !== disk)
-      return
+    if (disk === raft.incarnation || incarnationsAt(raft, this.#index).get(self) !== disk) return
+    const isNamed = raft.log.replacements.some(({ incarnation }) => incarnation === raft.incarnation)
+    if (raft.countedBy === null && !isNamed) return
     host.fatal({
       code: 'stranger',
       message: `${self} has another disk now, ${disk}`,

@@ -145,12 +145,18 @@ t.test('a connection that the other end had closed is told apart from one that b
   const exchange = start(t)
   const server = await startHostileServer(t, (socket, count) => {
     if (count === 1) socket.destroy()
+    else if (count === 3) socket.end(http({ length: 100 }))
     else socket.write(http())
   })
   await exchange(server.url)
   await t.rejects(exchange(server.url), { name, kind: 'lost', wasStale: true, mayBeDone: true })
   t.match(await exchange(server.url), { status: 200 })
   t.equal(server.connections(), 2)
+  await t.rejects(
+    exchange(server.url),
+    { name, kind: 'lost', wasStale: false, mayBeDone: true },
+    'it had begun to answer',
+  )
 })
 
 t.test('a signal ends an exchange before it is sent, and while it waits', async (t) => {

@@ -246,7 +246,14 @@ t.test('H28 a snapshot can say it as well, when it is installed', async (t) => {
 })
 
 t.test('H28 who has lost its state does not conclude that it counts: it does not know who is in force', async (t) => {
-  const core = startCore({ disk: 'n1.2', counted: null, start: [9, 2], term: 2, canServe: false, inForce: { n1: 'n1.2' } })
+  const core = startCore({
+    disk: 'n1.2',
+    counted: null,
+    start: [9, 2],
+    term: 2,
+    canServe: false,
+    inForce: { n1: 'n1.2' },
+  })
   t.same(lines(tickAfter(core, 0)), [])
   becomeFollowerOf(core, 'n2', 2)
   const installed = lines(receiveSnapshot(core, [9, 2], { inForce: { n1: 'n1.2' } }))

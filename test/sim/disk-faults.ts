@@ -60,7 +60,7 @@ export class DiskFaults {
       case 'loseDisk':
         if (!mayHurt) return
         injuries.hurt(victim, 'lost')
-        return operator.replaceDisk(victim)
+        return operator.exchangeDisk(victim)
       case 'rotLog':
       case 'rotState':
         if (mayHurt) this.#rot(victim, kind)

@@ -187,6 +187,13 @@ export class Machine {
     this.#processEnded(process, null, dark)
   }
 
+  /** A disk that was taken out is in place of this one. */
+  mount(disk: MemoryDisk): void {
+    this.crash(false)
+    this.#isFull = false
+    this.disk = disk
+  }
+
   /** An empty disk in place of this one. */
   wipe(): void {
     this.crash(false)

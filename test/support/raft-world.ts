@@ -353,10 +353,7 @@ export function crash(world: World, member: Member, durable = 0): void {
   loseSendings(world, member.id)
 }
 
-/**
- * Its disk is replaced by an empty one, or by the one it had first, which must not vote until the others have been told.
- * Only while it is down.
- */
+/** Its disk is replaced by an empty one, or by one that it has had, of which the others must be told. Only while it is down. */
 export function changeDisk(
   world: World,
   member: Member,

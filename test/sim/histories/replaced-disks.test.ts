@@ -160,6 +160,23 @@ t.test('a disk that was replaced and comes back is refused, and says so', async 
   t.match(script.world.failures.get(w.id)?.message, /another disk/)
 })
 
+t.test('a disk that was replaced before it ever counted is refused, too', async (t) => {
+  const { script, a, b, c: w } = scene()
+  wipe(script, w)
+  t.equal(askToTakeIn(script, w, a), 'done')
+  w.start()
+  const named = w.disk
+  script.until(() => named.durable().meta?.founded === true, 'it is let in')
+  w.crash(true)
+  t.equal(named.durable().meta?.counted, null, 'and does not know yet that it counts')
+  wipe(script, w)
+  takeIn(script, w, b)
+  remount(w, named)
+  w.start()
+  script.until(() => script.world.failures.has(w.id), 'it ends')
+  t.match(script.world.failures.get(w.id), { code: 'stranger', message: /another disk/ })
+})
+
 t.test('H28 a former disk that is named again counts for nothing before that is committed without it', async (t) => {
   const { script, a, b, c: w } = scene()
   const former = w.disk

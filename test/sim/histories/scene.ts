@@ -57,8 +57,7 @@ export function wipe(script: Script, machine: Machine): Incarnation {
 
 /** A disk that the machine has had is in place of the one it has. */
 export function remount(machine: Machine, disk: MemoryDisk): void {
-  machine.crash(false)
-  machine.disk = disk
+  machine.mount(disk)
 }
 
 /** An operator asks `member` to have `machine` be who has its present disk; the answer. */
