@@ -78,6 +78,14 @@ export function elapsedMs(span: { readonly from: Instant; readonly to: Instant }
   return sinceBoot > monotonic + uptimeStepMs ? sinceBoot + uptimeStepMs : monotonic
 }
 
+/** No timer counts a suspension, so who has deadlines looks at the clock so often: who wakes up learns so soon what was lost. */
+export const lookEveryMs = 100
+
+/** Whether the machine was suspended between the two, as far as the clock tells. */
+export function wasSuspended(span: { readonly from: Instant; readonly to: Instant }): boolean {
+  return elapsedMs(span) > span.to.monotonicMs - span.from.monotonicMs
+}
+
 /** A time that began at an instant: what an answer assures of, or a pause. */
 export interface Period {
   readonly from: Instant

@@ -1,7 +1,7 @@
 // Leases as the thread of the user holds them. They are renewed by another (renewer.ts), whatever this one is doing; here
 // is known until when each of them counts, and its user is told when it does not any more. What this thread concludes it
 // concludes from the newest news: after a time in which it was blocked, these lie unread, and are read first.
-import { laterOf, leftMs, marginMs } from './clock.ts'
+import { laterOf, leftMs, lookEveryMs, marginMs, wasSuspended } from './clock.ts'
 import type { Clock, Instant, Period } from './clock.ts'
 import { lockLost } from './endings.ts'
 import type { HoldfastError } from './errors.ts'
@@ -85,6 +85,8 @@ export class LeaseKeeper implements Keeper {
   #link: RenewerLink | null = null
   readonly #held = new Map<number, HeldLease>()
   #lastId = 0
+  /** Runs while something is held. */
+  #watch: { cancel(): void } | null = null
   #reconnectAfterMs = reconnectAfterMs.first
   #stage: 'idle' | 'connected' | 'broken' | 'closed' = 'idle'
 
@@ -98,6 +100,7 @@ export class LeaseKeeper implements Keeper {
     const valid = { from: sentAt, ms: validForMs }
     const held: HeldLease = { id, lease, valid, timer: null }
     if (this.#stage === 'idle') this.#connect()
+    if (this.#held.size === 0) this.#watchFrom(this.#parts.clock.now())
     this.#held.set(id, held)
     this.#keep(held)
     this.#lookAgain(held)
@@ -161,6 +164,18 @@ export class LeaseKeeper implements Keeper {
     if (held === undefined) return
     held.timer?.cancel()
     this.#held.delete(id)
+    if (this.#held.size === 0) this.#watch?.cancel()
+  }
+
+  /** The other thread looks for a suspension, too, but may get no turn when the machine wakes up. */
+  #watchFrom(from: Instant): void {
+    if (from.sinceBootMs === null) return
+    this.#watch = this.#parts.setTimer(lookEveryMs, () => {
+      const to = this.#parts.clock.now()
+      const isSuspended = wasSuspended({ from, to })
+      this.#watchFrom(isSuspended ? to : from)
+      if (isSuspended) for (const held of this.#held.values()) this.#lookNow(held)
+    })
   }
 
   #left({ valid, lease }: HeldLease): number {
@@ -169,9 +184,12 @@ export class LeaseKeeper implements Keeper {
 
   /** The timer is set for the deadline that is known now: renewed meanwhile, it is set again when it fires. */
   #lookAgain(held: HeldLease): void {
-    held.timer = this.#parts.setTimer(Math.max(1, this.#left(held)), () => {
-      if (this.#remainingMs(held.id) > 0) this.#lookAgain(held)
-    })
+    held.timer = this.#parts.setTimer(Math.max(1, this.#left(held)), () => this.#lookNow(held))
+  }
+
+  #lookNow(held: HeldLease): void {
+    held.timer?.cancel()
+    if (this.#remainingMs(held.id) > 0) this.#lookAgain(held)
   }
 
   #readNews(): void {

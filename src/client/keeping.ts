@@ -4,7 +4,7 @@
 // A lease is renewed when a third of its TTL has passed since the last renewal that was answered was sent; one call carries
 // all sessions that are due or soon will be. Who is silent is not given up but asked beside another: any answer counts, from
 // the moment its own request was sent. A deadline is never moved to an earlier moment, and never by what was not answered.
-import { leftMs } from './clock.ts'
+import { leftMs, lookEveryMs } from './clock.ts'
 import type { Instant, Period } from './clock.ts'
 import { hasEnded, isDueAgain, isNews, keep, lostInMs, wasNotRenewed, wasRenewed, wasSent } from './kept-lease.ts'
 import type { KeptLease } from './kept-lease.ts'
@@ -69,8 +69,6 @@ export interface RenewalFailure {
   readonly wasStale: boolean
 }
 
-/** No timer counts a suspension, so the clock that does is looked at so often: who wakes up learns so soon what was lost. */
-export const lookEveryMs = 100
 /** Sessions that will be due within this share of their TTL come along: with half of a third, any two come together. */
 const soonShare = 1 / 6
 /** As many as the API takes in a call. */

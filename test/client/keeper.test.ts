@@ -1,5 +1,6 @@
 // Leases as the thread of the user holds them: what it believes, what it tells, and what it says to the one that renews.
 import t from 'tap'
+import type { Instant } from '../../src/client/clock.ts'
 import { HoldfastError } from '../../src/client/errors.ts'
 import type { FromRenewer, ToRenewer } from '../../src/client/keeper-messages.ts'
 import { LeaseKeeper, lostExitCode } from '../../src/client/keeper.ts'
@@ -9,6 +10,8 @@ import { packed, unpacked } from '../../src/client/keeper-wire.ts'
 /** One thread on virtual time, and the other end of its link in the hands of the test. */
 class Bench {
   now = 0
+  /** In all; null: this machine cannot tell. */
+  suspendedMs: number | null = null
   readonly said: ToRenewer[] = []
   /** Said by the renewer, and not read yet. */
   readonly unread: FromRenewer[] = []
@@ -18,7 +21,7 @@ class Bench {
   events: LinkEvents | null = null
   readonly #timers = new Set<{ readonly at: number; readonly fire: () => void }>()
   readonly keeper = new LeaseKeeper({
-    clock: { now: () => ({ monotonicMs: this.now, sinceBootMs: null }) },
+    clock: { now: () => this.instant },
     setTimer: (delayMs, fire) => {
       const timer = { at: this.now + delayMs, fire }
       this.#timers.add(timer)
@@ -36,8 +39,12 @@ class Bench {
     exit: (code) => void this.exits.push(code),
   })
 
+  get instant(): Instant {
+    return { monotonicMs: this.now, sinceBootMs: this.suspendedMs === null ? null : this.now + this.suspendedMs }
+  }
+
   hold(lease: Partial<Lease> = {}): Kept {
-    const sentAt = { monotonicMs: this.now, sinceBootMs: null }
+    const sentAt = this.instant
     return this.keeper.hold({
       what: { kind: 'lock', lock: 'x', token: 7 },
       ttlMs: 3000,
@@ -129,6 +136,29 @@ t.test('whoever asks first after the deadline is told, and so is the signal', as
   bench.block(60_000)
   t.equal(kept.remainingMs(), 0)
   t.equal(bench.lost.length, 1)
+})
+
+t.test('after a suspension it looks for itself, whether the other thread gets a turn or not', async (t) => {
+  const bench = new Bench()
+  bench.suspendedMs = 0
+  bench.hold()
+  const forgotten = bench.hold()
+  bench.pass(1000)
+  bench.suspendedMs = 60_000
+  forgotten.forget()
+  bench.pass(99)
+  bench.pass(1)
+  t.equal(bench.lost.length, 1)
+  t.equal(bench.timers, 0, 'and not longer than anything is held')
+  const kept = bench.hold({ validForMs: 100_000, ttlMs: 100_000 })
+  bench.suspendedMs += 5000
+  bench.pass(10_000)
+  t.equal(bench.lost.length, 1, 'what outlasts it is kept')
+  t.ok(kept.remainingMs() > 83_000)
+  bench.pass(kept.remainingMs() - 1)
+  t.equal(bench.lost.length, 1)
+  bench.pass(100)
+  t.equal(bench.lost.length, 2, 'and lost when it is over, counted with the suspension')
 })
 
 t.test('an old answer moves nothing to an earlier moment, and one for another lease nothing at all', async (t) => {

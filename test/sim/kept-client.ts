@@ -5,8 +5,8 @@
 import { assert } from '../../src/assert.ts'
 import { asRequestId } from '../../src/ids.ts'
 import type { LockName, SessionId, Token } from '../../src/ids.ts'
+import { lookEveryMs } from '../../src/client/clock.ts'
 import type { Kept } from '../../src/client/keeper.ts'
-import { lookEveryMs } from '../../src/client/keeping.ts'
 import type { OnLost } from '../../src/client/types.ts'
 import type { Result } from '../../src/lockfsm/outcome.ts'
 import type { Reply } from './frontend.ts'
@@ -170,7 +170,9 @@ export class KeptClient {
 
   *#use(lock: LockName, token: Token, held: Held): Task {
     const end = this.process.main.now() + this.#random.exponential(this.#style.holdMs)
-    while (this.process.main.now() < end && !held.isLost) {
+    // Who is to be killed does not listen: he is what that is for.
+    const listens = held.onLost !== 'kill'
+    while (this.process.main.now() < end && !(listens && held.isLost)) {
       yield* this.#pause(Math.min(50, end - this.process.main.now() + 1))
     }
     held.tokens.delete(token)
