@@ -58,7 +58,7 @@ export class DiskFaults {
       case 'wipe':
         return this.#wipeForEver()
       case 'loseDisk':
-        if (!mayHurt) return
+        if (!mayHurt || operator.isBringing(victim)) return
         injuries.hurt(victim, 'lost')
         return operator.exchangeDisk(victim)
       case 'rotLog':
@@ -145,16 +145,19 @@ export class DiskFaults {
     operator.hold(victim)
     victim.crash(this.#random.chance(0.5))
     const { disk } = victim
+    const { meta } = disk.durable()
     if (disk.loseTail('log', this.#random.whole(1, 6)) > 0) {
       const { hardState, lastIndex } = disk.durable()
       const isWitnessed =
         hardState.currentTerm < currentTerm ? heard > 0 : hardState.currentTerm === currentTerm && lastIndex < heard
-      // What nobody was promised may be lost.
-      if (isWitnessed || raftChecks.promises.hasForgotten(disk.durable())) injuries.hurt(victim, 'lostTail')
+      // What nobody was promised may be lost. Its run it has told whomever it met.
+      const isRunLost = (disk.durable().meta?.run ?? 0) < (meta?.run ?? 0)
+      const hasForgotten = isRunLost || raftChecks.promises.hasForgotten(disk.durable())
+      if (isWitnessed || hasForgotten) injuries.hurt(victim, 'lostTail')
       if (isWitnessed) {
         raftChecks.promises.excuse(disk.durable())
         yield* this.#meetWitness(victim, leader)
-      } else if (raftChecks.promises.hasForgotten(disk.durable())) {
+      } else if (hasForgotten) {
         operator.replaceDisk(victim)
       }
     }
