@@ -69,6 +69,7 @@ export class Applying {
       this.#parts.applied(entry)
       if (note?.kind === 'memberReplaced') this.#onReplaced(note)
     }
+    this.#judgeOwnDisk()
     this.#learnRun()
     if (this.#parts.leads()) this.#announceCommits(awaited)
     this.#parts.reached(this.#index)
@@ -107,9 +108,7 @@ export class Applying {
 
   #onReplaced({ member, incarnation }: MemberReplaced): void {
     this.#parts.replaced(member, incarnation)
-    if (member !== this.#parts.self) return
-    this.#judgeOwnDisk()
-    if (!this.#hasMoved()) return
+    if (member !== this.#parts.self || !this.#hasMoved()) return
     this.#parts.commands.runEnded()
     this.#run = null
   }
@@ -122,16 +121,15 @@ export class Applying {
 
   /**
    * A disk that counted, or was named to, and was replaced counts no more. What the log says from before its own time says
-   * nothing of it: it may be named further on.
+   * nothing of it, and as long as there is more to apply it may be named further on.
    */
   #judgeOwnDisk(): void {
-    const { self, host, core } = this.#parts
+    const { self, incarnation, host, core } = this.#parts
     const { raft } = core
     const disk = inForce(raft, self)
-    // It may be named a second time behind the entry that replaced it.
-    if (disk === raft.incarnation || incarnationsAt(raft, this.#index).get(self) !== disk) return
-    const isNamed = raft.log.replacements.some(({ incarnation }) => incarnation === raft.incarnation)
-    if (raft.countedBy === null && !isNamed) return
+    if (disk === incarnation || incarnationsAt(raft, this.#index).get(self) !== disk) return
+    if (raft.role.kind !== 'follower' || this.#index < raft.role.leaderCommit) return
+    if (raft.countedBy === null && !raft.log.replacements.some((each) => each.incarnation === incarnation)) return
     host.fatal({
       code: 'stranger',
       message: `${self} has another disk now, ${disk}`,

@@ -82,6 +82,11 @@ export class Operator {
     this.#startLater(machine)
   }
 
+  /** Somebody is asked to take the present disk of the machine in: it stays where it is until that is answered. */
+  isBringing(machine: Machine): boolean {
+    return this.#bringing.has(machine)
+  }
+
   /** A sound disk is taken out: for an empty one, or for the one that was taken out before, which is named once more. */
   exchangeDisk(machine: Machine): void {
     const { disk } = machine

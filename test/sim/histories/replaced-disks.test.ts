@@ -216,6 +216,27 @@ t.test('H24 a former disk that is named again serves, under runs above those of 
   t.ok(script.replicaOf(w).readiness().ready)
 })
 
+t.test('a snapshot from before a former disk was named again does not end it', async (t) => {
+  const { script, a, b: w } = scene({ keeping: eager })
+  const former = w.disk
+  wipe(script, w)
+  takeIn(script, w, a)
+  work(script, a)
+  // Until the last checkpoint is so young that the next is some entries away.
+  const isYoung = (): boolean => (a.disk.durable().state.checkpoint?.index ?? 0) >= script.replicaOf(a).appliedIndex - 1
+  for (let tries = 0; tries < 20 && !isYoung(); tries++) {
+    work(script, a, 1)
+    script.pass(300)
+  }
+  t.ok(isYoung())
+  remount(w, former)
+  t.equal(askToTakeIn(script, w, a), 'done')
+  w.start()
+  script.until(() => doesCount(w) && script.isSettled, 'it counts')
+  t.ok(said(script, new RegExp(`${w.id} taking a snapshot`)) > 0)
+  t.ok(script.replicaOf(w).readiness().ready)
+})
+
 t.test('H24 a process that is named again while it runs goes on under a run of the entry that names it', async (t) => {
   const { script, a, b: w, c } = scene()
   const former = w.disk
