@@ -3,8 +3,10 @@
 // (an earlier JSON).
 // `npm run bench -- failover [--trials N]`: outages after SIGKILL and SIGSTOP of the leader.
 // `npm run bench -- million [--locks N] [--sessions N] [--minutes N]`: a million held locks; --only held, cost or endless.
+// `npm run bench -- client`: what the client costs beside a bare agent, and for locks that are just held; --only 16, 64, idle.
 import { parseArgs } from 'node:util'
 import { measureBare } from './bare.ts'
+import { measureClient } from './client.ts'
 import { BenchCluster } from './cluster.ts'
 import { measureContended } from './contended.ts'
 import { measureFailover } from './failover.ts'
@@ -32,6 +34,7 @@ const isWanted = (load: string) => load.includes(options.only)
 
 if (positionals[0] === 'failover') await runFailover(Number(options.trials))
 else if (positionals[0] === 'million') await runMillion()
+else if (positionals[0] === 'client') await runClient()
 else for (let round = 0; round < Number(options.rounds); round++) await runRound(Number(options.seconds))
 
 const report = gathering.report(new Date())
@@ -90,6 +93,10 @@ async function runMillion(): Promise<void> {
   const counts = { locks: Number(locks), sessions: Number(sessions), minutes: Number(minutes) }
   const loads = { rounds: Number(rounds), loadSeconds: Number(seconds) }
   await measureMillion({ ...counts, ...loads, isWanted }, gathering)
+}
+
+async function runClient(): Promise<void> {
+  await measureClient({ rounds: Number(options.rounds), loadSeconds: Number(options.seconds), isWanted }, gathering)
 }
 
 async function runFailover(trials: number): Promise<void> {

@@ -2,7 +2,7 @@
 import { asDigest, asIndex } from '../ids.ts'
 import type { ClusterId, Digest, Incarnation, Index, NodeId } from '../ids.ts'
 import { unreachable } from '../assert.ts'
-import type { Message } from '../raft/message.ts'
+import type { Message, Standing } from '../raft/message.ts'
 import { takeClusterId, takeIncarnation, takeNodeId } from './identities.ts'
 import { introductionRow, takeIntroduction } from './introduction.ts'
 import type { Introduction } from './introduction.ts'
@@ -70,7 +70,7 @@ export interface FoundingNews {
 export interface RaftFrame {
   readonly kind: 'raft'
   /** As whom the sender speaks: null while it does not count. */
-  readonly as: Incarnation | null
+  readonly as: Standing | null
   readonly message: Message
 }
 
@@ -193,7 +193,7 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
     case 'foundingNews':
       return [frame.clusterId, frame.founded]
     case 'raft':
-      return [frame.as, messageRow(frame.message)]
+      return [frame.as?.disk ?? null, frame.as?.since ?? 0, messageRow(frame.message)]
     case 'forward':
       return [frame.sending, frame.commands]
     case 'forwardRefused':
@@ -230,7 +230,7 @@ function takeFrame(tag: number, reader: Reader): LinkFrame {
     case tags.foundingNews:
       return { kind: 'foundingNews', clusterId: reader.orNull(takeClusterId), founded: reader.flag() }
     case tags.raft:
-      return { kind: 'raft', as: reader.orNull(takeIncarnation), message: takeMessage(reader.row()) }
+      return { kind: 'raft', as: takeStanding(reader), message: takeMessage(reader.row()) }
     case tags.forward:
       return { kind: 'forward', sending: reader.count(), commands: reader.bytesList(listMax) }
     case tags.forwardRefused: {
@@ -284,4 +284,10 @@ function takeReason(reader: Reader): RejectReason {
   const reason = rejectReasons.find((known) => known === text)
   if (reason === undefined) throw new FormatError('unknown reason')
   return reason
+}
+
+function takeStanding(reader: Reader): Standing | null {
+  const disk = reader.orNull(takeIncarnation)
+  const since = asIndex(reader.count())
+  return disk === null ? null : { disk, since }
 }

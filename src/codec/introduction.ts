@@ -8,7 +8,7 @@ import { FormatError } from './packr.ts'
 import type { Reader } from './packr.ts'
 
 /** Nodes of different versions do not get past the handshake. */
-export const protocolVersion = 2
+export const protocolVersion = 3
 
 export interface Introduction {
   readonly version: number

@@ -51,9 +51,11 @@ export class Administration {
     const { member, incarnation } = call
     const leader = this.#parts.leader()
     if (!core.raft.members.includes(member)) return call.done('unknownMember')
+    // Without its state this node does not know who has which disk.
+    if (!core.raft.canServe) return call.done('noLeader')
     if (incarnationsAt(core.raft, core.raft.commitIndex).get(member) === incarnation) return call.done('done')
     if (leader === null) return call.done('noLeader')
-    this.#replacements.add(call, host.now())
+    this.#replacements.add(call, leader, host.now())
     if (leader === self) core.receive({ kind: 'replaceMember', member, incarnation })
     else send(leader, { kind: 'replaceRequest', member, incarnation })
   }
@@ -72,7 +74,7 @@ export class Administration {
       this.#replacements.asked(from, frame)
       core.receive({ kind: 'replaceMember', member: frame.member, incarnation: frame.incarnation })
     } else {
-      this.#replacements.refused(frame)
+      this.#replacements.refused(frame, from)
     }
   }
 
@@ -87,7 +89,7 @@ export class Administration {
   }
 
   replacementRefused(refusal: RefuseReplacement): void {
-    this.#tell(this.#replacements.refused(refusal), refusal)
+    this.#tell(this.#replacements.refused(refusal, this.#parts.self), refusal)
   }
 
   replaced(member: NodeId, incarnation: Incarnation): void {

@@ -9,7 +9,7 @@ import type { NumberedCommand } from '../lockfsm/command.ts'
 import { diskReplaced, runOf } from '../lockfsm/runs.ts'
 import type { LockState } from '../lockfsm/state.ts'
 import type { Entry, MemberReplaced } from '../raft/entry.ts'
-import { incarnationsAt, inForce, isCounted } from '../raft/members.ts'
+import { incarnationsAt, inForce, namedAt } from '../raft/members.ts'
 import type { Core } from './core.ts'
 import type { Host } from './host.ts'
 import type { OwnCommands } from './own-commands.ts'
@@ -69,6 +69,7 @@ export class Applying {
       this.#parts.applied(entry)
       if (note?.kind === 'memberReplaced') this.#onReplaced(note)
     }
+    this.#judgeOwnDisk()
     this.#learnRun()
     if (this.#parts.leads()) this.#announceCommits(awaited)
     this.#parts.reached(this.#index)
@@ -80,7 +81,11 @@ export class Applying {
     const run = this.#run
     this.#index = index
     const known = lock.runs.get(node)
-    if (run !== null && known?.run === run) {
+    if (this.#hasMoved()) {
+      // Whether they were applied before our disk was replaced nobody can say (H19).
+      commands.installed(Number.MAX_SAFE_INTEGER, index, () => null)
+      this.#run = null
+    } else if (run !== null && known?.run === run) {
       commands.installed(known.number, index, (command, number) =>
         command.kind === 'acquire' || command.kind === 'openSession'
           ? attendance(lock, { node, run, number }, command)
@@ -103,15 +108,28 @@ export class Applying {
 
   #onReplaced({ member, incarnation }: MemberReplaced): void {
     this.#parts.replaced(member, incarnation)
-    if (member === this.#parts.self) this.#judgeOwnDisk()
+    if (member !== this.#parts.self || !this.#hasMoved()) return
+    this.#parts.commands.runEnded()
+    this.#run = null
   }
 
-  /** A disk that counted and was replaced counts no more. Notes from before its own time are read again after a restart. */
+  /** Whether our node has had another disk since our run was learned: even if it has this one again, its runs begin anew. */
+  #hasMoved(): boolean {
+    const { self, run, lock } = this.#parts
+    return this.#run !== null && runOf(lock, self, run) !== this.#run
+  }
+
+  /**
+   * A disk that counted, or was named to, and was replaced counts no more. What the log says from before its own time says
+   * nothing of it, and as long as there is more to apply it may be named further on.
+   */
   #judgeOwnDisk(): void {
-    const { self, host, core } = this.#parts
+    const { self, incarnation, host, core } = this.#parts
     const { raft } = core
     const disk = inForce(raft, self)
-    if (raft.ownCount !== 'stored' || isCounted(raft) || incarnationsAt(raft, this.#index).get(self) !== disk) return
+    if (disk === incarnation || incarnationsAt(raft, this.#index).get(self) !== disk) return
+    if (raft.role.kind !== 'follower' || this.#index < raft.role.leaderCommit) return
+    if (raft.countedBy === null && !raft.log.replacements.some((each) => each.incarnation === incarnation)) return
     host.fatal({
       code: 'stranger',
       message: `${self} has another disk now, ${disk}`,
@@ -126,6 +144,8 @@ export class Applying {
     // Without its state a node does not know in which range its disk stands.
     if (this.#run !== null || !core.raft.canServe) return
     if (incarnationsAt(core.raft, this.#index).get(self) !== incarnation) return
+    // It will move: what was sent until then would be of an older run.
+    if (namedAt(core.raft, self) > this.#index) return
     this.#run = runOf(lock, self, run)
     this.#announceRun()
   }

@@ -143,11 +143,12 @@ export class Checkpoints {
     making.phase = 'waitingForLog'
     if (this.#parts.durableIndex() < making.at.index) return
     making.phase = 'writing'
+    // As it is now: a snapshot may take the place of the state before the log has answered.
+    const { digest, records } = this.#tally
     this.#parts.log.chainAt(making.at.index, (error, chain) => {
       if (this.#making !== making) return
       if (error !== null) return this.#parts.failed(error)
       const { at, incarnations, cut, writer } = making
-      const { digest, records } = this.#tally
       const checkpoint = { ...at, chain, digest, records, oldestBucket: cut.oldestBucket, incarnations }
       writer.commit(checkpoint, (failure) => this.#written(checkpoint, failure))
     })

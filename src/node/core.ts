@@ -2,7 +2,7 @@
 // be read back. Inputs in, effects carried out in their order, each step's before the next input.
 import { unreachable } from '../assert.ts'
 import { asIo } from '../ids.ts'
-import type { Incarnation, Index, Io, NodeId } from '../ids.ts'
+import type { Index, Io, NodeId } from '../ids.ts'
 import type {
   Effect,
   IgnoreSnapshot,
@@ -15,7 +15,7 @@ import type {
 } from '../raft/effect.ts'
 import type { CheckpointMark, Entry } from '../raft/entry.ts'
 import type { Input } from '../raft/input.ts'
-import type { Message } from '../raft/message.ts'
+import type { Message, Standing } from '../raft/message.ts'
 import type { RaftState } from '../raft/state.ts'
 import { step } from '../raft/step.ts'
 import type { LogStore } from '../storage/log-store.ts'
@@ -23,7 +23,7 @@ import type { DiskWriter } from './disk-writer.ts'
 import type { Host } from './host.ts'
 
 export interface CoreEvents {
-  send(to: NodeId, as: Incarnation | null, message: Message): void
+  send(to: NodeId, as: Standing | null, message: Message): void
   apply(entries: readonly Entry[]): void
   readReady(id: number, index: Index): void
   readRefused(id: number): void
@@ -32,7 +32,7 @@ export interface CoreEvents {
   sendSnapshot(to: NodeId): void
   installSnapshot(effect: InstallSnapshot): void
   ignoreSnapshot(effect: IgnoreSnapshot): void
-  storeCounted(): void
+  storeCounted(by: Index): void
   replacementRefused(refusal: RefuseReplacement): void
   /** Something arrived from the disk: a turn is due. */
   wake(): void
@@ -127,7 +127,7 @@ export class Core {
       case 'ignoreSnapshot':
         return this.#events.ignoreSnapshot(effect)
       case 'storeCounted':
-        return this.#events.storeCounted()
+        return this.#events.storeCounted(effect.by)
       case 'refuseReplacement':
         return this.#events.replacementRefused(effect)
       default:

@@ -78,9 +78,12 @@ export class Keeping {
     this.#parts = parts
     const { host, store, state, lock, clusterId, core } = parts
     const failed = (error: Error): void => parts.failed(error)
-    this.marks = new Marks(parts.options, () => changedCount(lock))
+    this.marks = new Marks(parts.options, { changed: () => changedCount(lock), isBusy: () => this.checkpoints.isBusy })
     this.#log = new LogKeeping(parts.options, core.raft.log.start.index)
     this.digests = new Digests(parts.self, parts.members.length)
+    const { checkpoint } = state.stored
+    // What we begin with may be what differed when we stopped.
+    if (core.raft.canServe && checkpoint !== null) this.digests.made(checkpoint.index, checkpoint.digest, host.now())
     this.checkpoints = new Checkpoints(
       {
         host,
@@ -146,8 +149,9 @@ export class Keeping {
       case 'snapshotReply':
         return this.sender.onReply(from, frame)
       case 'snapshotWanted':
-        if (this.#parts.leader() === this.#parts.self && this.sender.sending(from) === null) this.sender.begin(from)
-        return
+        if (this.#parts.leader() !== this.#parts.self || this.sender.sending(from) !== null) return
+        this.marks.wanted()
+        return this.sender.begin(from)
       default:
         return unreachable(frame)
     }
@@ -155,6 +159,7 @@ export class Keeping {
 
   connected(peer: NodeId): void {
     this.sender.linkChanged(peer)
+    this.receiver.linkChanged(peer)
     for (const { index, digest } of this.digests.own()) this.#parts.send(peer, { kind: 'digest', index, digest })
   }
 

@@ -14,19 +14,26 @@ export interface MarkOptions {
 
 export const defaultMarks: MarkOptions = { logBytes: 8 * 1024 * 1024, entries: 10_000, records: 20_000 }
 
+export interface MarksParts {
+  /** How many records a checkpoint made now would write. */
+  changed(): number
+  /** One is being made: a mark that is applied meanwhile passes, and takes none of them away. */
+  isBusy(): boolean
+}
+
 export class Marks {
   readonly #options: MarkOptions
-  readonly #changed: () => number
+  readonly #parts: MarksParts
   #entries = 0
   #bytes = 0
   /** The newest that we proposed; 0: none. */
   #proposedAt = 0
   #appliedIndex = 0
+  #isWanted = false
 
-  /** `changed`: how many records a checkpoint made now would write. */
-  constructor(options: MarkOptions, changed: () => number) {
+  constructor(options: MarkOptions, parts: MarksParts) {
     this.#options = options
-    this.#changed = changed
+    this.#parts = parts
   }
 
   /** Whether the next entry should be a mark. */
@@ -34,7 +41,14 @@ export class Marks {
     // The last is not even applied: what it is for has not been done yet.
     if (this.#proposedAt > this.#appliedIndex) return false
     const { logBytes, entries, records } = this.#options
-    return this.#bytes >= logBytes || this.#entries >= entries || this.#changed() >= records
+    if (this.#isWanted && this.#entries > 0) return true
+    if (this.#bytes >= logBytes || this.#entries >= entries) return true
+    return !this.#parts.isBusy() && this.#parts.changed() >= records
+  }
+
+  /** A member asks for a snapshot: the last checkpoint may lie before its log, and in a quiet cluster no other would come. */
+  wanted(): void {
+    this.#isWanted = true
   }
 
   proposed(index: Index): void {
@@ -44,6 +58,7 @@ export class Marks {
   applied(entry: Entry): void {
     this.#appliedIndex = entry.index
     const isMark = entry.note?.kind === 'checkpoint'
+    if (isMark) this.#isWanted = false
     this.#entries = isMark ? 0 : this.#entries + 1
     this.#bytes = isMark ? 0 : this.#bytes + entryBytes(entry)
   }

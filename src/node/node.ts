@@ -4,8 +4,8 @@
 import type { FoundingNews, Frame, RejectReason } from '../codec/frame.ts'
 import type { Introduction } from '../codec/introduction.ts'
 import { protocolVersion } from '../codec/introduction.ts'
-import { asIncarnation, asRun } from '../ids.ts'
-import type { Incarnation, NodeId } from '../ids.ts'
+import { asIncarnation, asIndex, asRun } from '../ids.ts'
+import type { Incarnation, Index, NodeId } from '../ids.ts'
 import { createState } from '../lockfsm/state.ts'
 import type { Limits, LockState } from '../lockfsm/state.ts'
 import { incarnationsAt } from '../raft/members.ts'
@@ -95,7 +95,7 @@ export class HoldfastNode {
       incarnation: meta?.incarnation ?? asIncarnation(parts.host.randomId()),
       run: asRun((meta?.run ?? 0) + 1 + Math.floor(parts.host.random() * runStepMax)),
       founded: meta?.founded ?? false,
-      counted: meta?.counted ?? true,
+      counted: meta === null ? asIndex(0) : meta.counted,
     }
     this.space = new DiskSpace({ host: parts.host, volume: parts.volume, lowBytes: setup.diskLowBytes })
     this.#state = parts.state
@@ -233,7 +233,7 @@ export class HoldfastNode {
       raft,
       witnesses: this.#witnesses,
       space: this.space,
-      storeCounted: (stored: () => void) => this.#storeMeta({ counted: true }, stored),
+      storeCounted: (by: Index, stored: () => void) => this.#storeMeta({ counted: by }, stored),
       failed: (error: Error) => this.#diskFailed(error),
       backups: new Backups({
         host,
@@ -259,11 +259,11 @@ export class HoldfastNode {
     if (duty === null) return
     if (duty.kind === 'join') {
       // First that we do not count: beside a founding file of other disks anything else would be damage.
-      this.#storeMeta({ counted: false }, () => this.#storeRecord(duty.record))
+      this.#storeMeta({ counted: null }, () => this.#storeRecord(duty.record))
     } else if (duty.kind === 'storeRecord') {
       this.#storeRecord(duty.record)
     } else {
-      this.#storeMeta({ founded: true, counted: this.#founding.isFounder }, () => {
+      this.#storeMeta({ founded: true, counted: this.#founding.isFounder ? asIndex(0) : null }, () => {
         this.#founding.foundedStored()
         this.#tellFounding()
         this.#serve(() => {})

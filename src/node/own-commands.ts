@@ -235,6 +235,18 @@ export class OwnCommands implements Submitter {
     }
   }
 
+  /**
+   * Every command that comes later of the run in which these were numbered is passed over, and what was applied of it has
+   * been seen; but what was queued was nobody's any more when the run ended.
+   */
+  runEnded(): void {
+    for (const { submission } of this.#takeUpTo(this.#lastNumber))
+      submission.learn({ kind: 'notDone', reason: 'passedOver' })
+    const queued = [...this.#queued.values()]
+    this.#queued.clear()
+    for (const { submission } of queued) submission.learn({ kind: 'jumpedOver' })
+  }
+
   /** Nothing more will be said to this command, which had been applied as `queued`. */
   forget(number: number): void {
     this.#queued.delete(number)

@@ -24,6 +24,8 @@ export interface Refused {
 
 interface Waiting {
   readonly call: ReplaceCall
+  /** The leader that was asked. */
+  readonly asked: NodeId
   readonly until: number
 }
 
@@ -33,8 +35,8 @@ export class Replacements {
   /** Peers that asked us as the leader, by what they asked for. */
   readonly #askedBy = new Map<string, Set<NodeId>>()
 
-  add(call: ReplaceCall, now: number): void {
-    const waiting = { call, until: now + replaceWaitMs }
+  add(call: ReplaceCall, asked: NodeId, now: number): void {
+    const waiting = { call, asked, until: now + replaceWaitMs }
     this.#calls.add(waiting)
     this.#waiting.add(waiting, waiting.until)
   }
@@ -45,12 +47,18 @@ export class Replacements {
     else known.add(by)
   }
 
-  /** The leader will not do it. Returns the peers that wait to hear so. Of another disk of that member it says nothing. */
-  refused({ member, incarnation, reason }: Refused): readonly NodeId[] {
+  /**
+   * `by` will not do it. Returns the peers that wait to hear so. Of another disk of that member it says nothing, nor of what
+   * another leader was asked, who may have appended it.
+   */
+  refused({ member, incarnation, reason }: Refused, by: NodeId): readonly NodeId[] {
     // What is in the log already is seen when it is applied, or was.
     if (reason !== 'inForce') {
-      const result = reason === 'notLeader' ? 'noLeader' : reason
-      this.#settle((call) => call.member === member && call.incarnation === incarnation, result)
+      const isMeant = ({ call, asked }: Waiting): boolean =>
+        call.member === member && call.incarnation === incarnation && asked === by
+      // Who leads no more may have taken one of several when it did.
+      const noLeader = [...this.#calls].filter(isMeant).length > 1 ? 'unknown' : 'noLeader'
+      this.#settle(isMeant, reason === 'notLeader' ? noLeader : reason)
     }
     const askers = [...(this.#askedBy.get(nameOf({ member, incarnation })) ?? [])]
     this.#askedBy.delete(nameOf({ member, incarnation }))
@@ -60,7 +68,7 @@ export class Replacements {
   /** The replacement has been applied here. */
   applied(member: NodeId, incarnation: Incarnation): void {
     this.#askedBy.delete(nameOf({ member, incarnation }))
-    this.#settle((call) => call.member === member && call.incarnation === incarnation, 'done')
+    this.#settle(({ call }) => call.member === member && call.incarnation === incarnation, 'done')
   }
 
   expire(now: number): void {
@@ -74,9 +82,9 @@ export class Replacements {
     this.#settle(() => true, 'unknown')
   }
 
-  #settle(concerns: (call: ReplaceCall) => boolean, result: ReplaceResult): void {
+  #settle(concerns: (waiting: Waiting) => boolean, result: ReplaceResult): void {
     for (const waiting of [...this.#calls]) {
-      if (!concerns(waiting.call)) continue
+      if (!concerns(waiting)) continue
       this.#calls.delete(waiting)
       this.#waiting.remove(waiting, waiting.until)
       waiting.call.done(result)

@@ -65,8 +65,8 @@ export interface ReplicaParts {
   readonly tally: Tally
   readonly witnesses: Witnesses
   readonly space: DiskSpace
-  /** Stores that this disk counts from now on, then calls `stored`. */
-  storeCounted(stored: () => void): void
+  /** Stores that this disk counts by that entry, then calls `stored`. */
+  storeCounted(by: Index, stored: () => void): void
   failed(error: Error): void
   readonly backups: Backups
 }
@@ -383,7 +383,7 @@ export class Replica {
         sendSnapshot: (to) => this.keeping.sender.begin(to),
         installSnapshot: (effect) => this.keeping.install(effect),
         ignoreSnapshot: () => this.keeping.ignore(),
-        storeCounted: () => this.#parts.storeCounted(() => this.core.receive({ kind: 'countedStored' })),
+        storeCounted: (by) => this.#parts.storeCounted(by, () => this.core.receive({ kind: 'countedStored' })),
         roleChanged: (change) => this.#onRoleChanged(change),
         wake: () => this.#wake(),
       },

@@ -18,6 +18,8 @@ import type { LoadedState, LoadingState } from './loading-state.ts'
 
 /** The leader may be gone, or another: what it began is forgotten after so long without a word. */
 const silenceMs = 30_000
+/** Verifying and loading take as long as they take: so often the sender hears that it goes on (H36). */
+const wordMs = 5000
 
 /** Verified, on disk under its generation, and in memory. */
 export interface Received {
@@ -57,6 +59,8 @@ interface Transfer {
   /** Everything has come; what follows is ours alone. */
   complete: boolean
   heardAt: number
+  /** When its sender was last told something that was not asked for. */
+  saidAt: number
 }
 
 export class SnapshotReceiver {
@@ -99,6 +103,7 @@ export class SnapshotReceiver {
       stored: 0,
       complete: false,
       heardAt: host.now(),
+      saidAt: host.now(),
     }
     this.#transfer = transfer
     const { index, term, time, chain } = checkpoint
@@ -135,6 +140,7 @@ export class SnapshotReceiver {
     if (transfer === null || transfer.complete) return
     if (chunks !== transfer.chunks) return this.#refuse(transfer, `${transfer.chunks} chunks of ${chunks}`)
     transfer.complete = true
+    transfer.saidAt = transfer.heardAt
     this.#finishWhenStored(transfer)
   }
 
@@ -147,6 +153,8 @@ export class SnapshotReceiver {
       if (this.#transfer !== transfer) return
       if (verdict !== 'sound') return this.#refuse(transfer, 'its records are not those of its checkpoint')
       loading.finish(checkpoint, (problem, loaded) => {
+        // That took many turns: it may have been given up meanwhile.
+        if (this.#transfer !== transfer) return
         if (loaded === null) this.#refuse(transfer, problem)
         else this.#parts.received({ checkpoint, senderTerm, install, loaded })
       })
@@ -178,8 +186,20 @@ export class SnapshotReceiver {
   /** To be called every now and then. */
   expire(now: number): void {
     const transfer = this.#transfer
-    if (transfer === null || transfer.complete || transfer.install === null) return
-    if (now - transfer.heardAt >= silenceMs) this.#giveUp(transfer, 'nothing more comes')
+    if (transfer === null || transfer.install === null) return
+    if (!transfer.complete) {
+      if (now - transfer.heardAt >= silenceMs) this.#giveUp(transfer, 'nothing more comes')
+    } else if (now - transfer.saidAt >= wordMs) {
+      transfer.saidAt = now
+      this.#say(transfer.from, transfer.number, 'taken', transfer.chunks)
+    }
+  }
+
+  /** Our link to that member is new, or its process another: what it was sending is over there, too. */
+  linkChanged(peer: NodeId): void {
+    const transfer = this.#transfer
+    if (transfer === null || transfer.from !== peer || transfer.complete || transfer.install === null) return
+    this.#giveUp(transfer, 'its sender is another')
   }
 
   #transferOf(from: NodeId, number: number): (Transfer & { readonly install: StateInstall }) | null {

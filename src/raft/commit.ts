@@ -52,7 +52,9 @@ export function entriesToApplyLoaded(state: RaftState, entries: readonly Entry[]
 
 /** Hands out what is committed and not applied, as far as it can be had. */
 export function handOut(state: RaftState, effects: Effect[]): void {
-  if (state.appliedIndex === state.commitIndex || state.applyLoad !== null || !state.canServe) return
+  // Without its state it will be long until they are applied, and then they can be read.
+  if (!state.canServe) return forgetBodies(state, state.durability.durableIndex)
+  if (state.appliedIndex === state.commitIndex || state.applyLoad !== null) return
   const from = asIndex(state.appliedIndex + 1)
   const inMemoryFrom = windowFirst(state.log)
   if (from < inMemoryFrom) {
@@ -63,8 +65,11 @@ export function handOut(state: RaftState, effects: Effect[]): void {
     return
   }
   apply(state, windowSlice(state.log, { from, to: state.commitIndex, bytesMax: Infinity }), effects)
-  const keepAbove = asIndex(Math.min(state.appliedIndex, state.durability.durableIndex))
-  shrinkWindow(state.log, { bytesMax: state.options.windowBytesMax, keepAbove })
+  forgetBodies(state, asIndex(Math.min(state.appliedIndex, state.durability.durableIndex)))
+}
+
+function forgetBodies({ log, options }: RaftState, keepAbove: Index): void {
+  shrinkWindow(log, { bytesMax: options.windowBytesMax, keepAbove })
 }
 
 function apply(state: RaftState, entries: readonly Entry[], effects: Effect[]): void {

@@ -10,7 +10,7 @@ import { asIndex, asIo } from '../ids.ts'
 import type { Index, Io, NodeId } from '../ids.ts'
 import type { Effect } from './effect.ts'
 import type { Entry, SnapshotMeta } from './entry.ts'
-import { isCounted } from './members.ts'
+import { standing } from './members.ts'
 import type { Message } from './message.ts'
 import type { RaftState } from './state.ts'
 
@@ -119,7 +119,7 @@ export function send(state: RaftState, effects: Effect[], to: NodeId, message: M
   effects.push({
     kind: 'send',
     to,
-    as: isCounted(state) ? state.incarnation : null,
+    as: standing(state),
     message,
     after: hardStateIo > doneIo ? hardStateIo : null,
   })

@@ -4,7 +4,7 @@
 // wait into one, and reports completion by `persisted`; a failed write stops the process (DESIGN 3).
 import type { Incarnation, Index, Io, NodeId, Term } from '../ids.ts'
 import type { Entry, HardState, SnapshotMeta } from './entry.ts'
-import type { Message } from './message.ts'
+import type { Message, Standing } from './message.ts'
 
 export type Effect =
   | Persist
@@ -38,7 +38,7 @@ export interface Send {
   readonly kind: 'send'
   readonly to: NodeId
   /** As whom we say it: null while we do not count. */
-  readonly as: Incarnation | null
+  readonly as: Standing | null
   readonly message: Message
   /** Not before this write is durable; null: at once. */
   readonly after: Io | null
@@ -119,6 +119,8 @@ export interface IgnoreSnapshot {
 export interface StoreCounted {
   readonly kind: 'storeCounted'
   readonly incarnation: Incarnation
+  /** The entry that says so, or one behind it. */
+  readonly by: Index
 }
 
 /** The replacement asked for in this very step was not appended and never will be. */

@@ -2,7 +2,7 @@
 // whatever the input reports had been received (DESIGN 4: a stamp must not be older than what it covers).
 import type { Incarnation, Index, Io, NodeId, Term } from '../ids.ts'
 import type { CheckpointMark, Entry, SnapshotMeta } from './entry.ts'
-import type { Message } from './message.ts'
+import type { Message, Standing } from './message.ts'
 
 export type Input = { readonly now: number } & (
   | Tick
@@ -34,7 +34,7 @@ export interface Received {
   readonly kind: 'message'
   readonly from: NodeId
   /** As whom the sender speaks: null while it does not count. */
-  readonly as: Incarnation | null
+  readonly as: Standing | null
   readonly message: Message
 }
 

@@ -18,7 +18,7 @@ export interface Log {
   /** Bodies of the newest entries, up to `lastIndex`, without gaps. */
   readonly window: Entry[]
   windowBytes: number
-  /** Of the entries in the log that the incarnations of the state do not say already, ascending. */
+  /** Of the entries in the log, ascending. */
   readonly replacements: Replacement[]
 }
 
@@ -64,8 +64,8 @@ export function loadUpTo(from: Index, to: Index): Index {
   return asIndex(Math.min(to, from + loadEntriesMax - 1))
 }
 
-/** The log as it was found. What replacements up to `applied` say, the checkpoint of that index says as well. */
-export function createLog(stored: StoredLog, applied: Index): Log {
+/** The log as it was found. */
+export function createLog(stored: StoredLog): Log {
   const { index, term } = stored.start
   return {
     start: { index, term },
@@ -74,7 +74,7 @@ export function createLog(stored: StoredLog, applied: Index): Log {
     spans: [...stored.spans],
     window: [],
     windowBytes: 0,
-    replacements: stored.notes.flatMap(({ index: at, note }) => (at > applied ? replacementBy(at, note) : [])),
+    replacements: stored.notes.flatMap(({ index: at, note }) => replacementBy(at, note)),
   }
 }
 

@@ -14,6 +14,13 @@ export type Message =
   | ReadIndex
   | ReadIndexResponse
 
+/** As whom a member speaks that counts, as it knows. */
+export interface Standing {
+  readonly disk: Incarnation
+  /** Its log up to here is committed and says so. */
+  readonly since: Index
+}
+
 export interface PreVote {
   readonly kind: 'preVote'
   readonly term: Term
@@ -105,7 +112,7 @@ export type MessageKind = Message['kind']
 /** Who says something, and as which of its disks: null while it does not count (members.ts). */
 export interface Sender {
   readonly from: NodeId
-  readonly as: Incarnation | null
+  readonly as: Standing | null
 }
 
 /** Whom a message is from or to is known from the connection that carries it. */

@@ -4,10 +4,11 @@
 //
 // Why this is enough: a majority without the member has the entry, so whoever was elected or committed anything with a
 // promise of the lost disk either has it as well, or meets one of them, who no longer listens to him.
+import { asIndex } from '../ids.ts'
 import { hasCommittedInTerm } from './commit.ts'
 import type { Effect, RefuseReplacement } from './effect.ts'
 import type { ReplaceMember } from './input.ts'
-import { inForce } from './members.ts'
+import { inForce, isCounted, namedAt } from './members.ts'
 import { createProgress } from './progress.ts'
 import { appendOwn } from './propose.ts'
 import type { RaftState } from './state.ts'
@@ -46,16 +47,18 @@ function whyNot(state: RaftState, { member, incarnation }: ReplaceMember): Refus
 
 /** To be called when log, commit index or disk have changed: perhaps our disk is known to be in force now. */
 export function storeThatWeCount(state: RaftState, effects: Effect[]): void {
-  if (state.ownCount !== 'unknown' || inForce(state, state.self) !== state.incarnation) return
-  const { log, durability, commitIndex } = state
-  // In no entry: then the checkpoint says it, which is of the entry at the start or was there before us.
-  const since = log.replacements.findLast(({ member }) => member === state.self)?.index ?? log.start.index
-  if (since > commitIndex || since > durability.durableIndex) return
-  state.ownCount = 'storing'
-  effects.push({ kind: 'storeCounted', incarnation: state.incarnation })
+  // Without its state a disk whose log begins later does not know who is in force: it takes itself for that (starting.ts).
+  if (!state.canServe) return
+  if (state.countedByStoring !== null || inForce(state, state.self) !== state.incarnation || isCounted(state)) return
+  // In no entry of the log: then what it starts behind says it, or did before.
+  const by = asIndex(Math.max(namedAt(state, state.self), state.log.start.index))
+  if (by > state.commitIndex || by > state.durability.durableIndex) return
+  state.countedByStoring = by
+  effects.push({ kind: 'storeCounted', incarnation: state.incarnation, by })
 }
 
 /** It is stored: from now on we vote and are counted, as long as we are in force. */
 export function onCountedStored(state: RaftState): void {
-  state.ownCount = 'stored'
+  state.countedBy = state.countedByStoring
+  state.countedByStoring = null
 }

@@ -55,9 +55,11 @@ export interface RaftState {
   readonly options: RaftOptions
   /** Of our own disk. */
   readonly incarnation: Incarnation
-  /** How far our disk knows that it counts (members.ts). */
-  ownCount: 'unknown' | 'storing' | 'stored'
-  /** Whose disks are in force as far as no entry of `log.replacements` says otherwise (members.ts). */
+  /** The entry by which our disk counts, as is stored on it; 0: it founded the cluster; null: it does not know (members.ts). */
+  countedBy: Index | null
+  /** What is being stored of that. */
+  countedByStoring: Index | null
+  /** Whose disks are in force where no entry of the log says it (members.ts). */
   incarnations: ReadonlyMap<NodeId, Incarnation>
   /** False: the records of our state are lost, so we neither apply nor campaign until a snapshot is installed. */
   canServe: boolean
@@ -151,11 +153,11 @@ export interface RaftSetup {
   readonly stored: StoredLog & { readonly hardState: HardState }
   /** Index of the checkpoint that is loaded: in the log, or where that starts. 0 without one. */
   readonly applied: Index
-  /** In force there: as the checkpoint says, or else the founding. */
+  /** In force there, as the checkpoint says, or else the founding. */
   readonly incarnations: ReadonlyMap<NodeId, Incarnation>
-  /** Of our disk, and whether it knows that it counts. */
+  /** Of our disk, and by which entry it knows that it counts. */
   readonly incarnation: Incarnation
-  readonly counted: boolean
+  readonly counted: Index | null
   readonly canServe: boolean
 }
 
@@ -167,7 +169,8 @@ export function createRaft(setup: RaftSetup): RaftState {
     members: [...setup.members].sort(),
     options,
     incarnation: setup.incarnation,
-    ownCount: setup.counted ? 'stored' : 'unknown',
+    countedBy: setup.counted,
+    countedByStoring: null,
     incarnations: setup.incarnations,
     canServe: setup.canServe,
     random: setup.random,
@@ -175,7 +178,7 @@ export function createRaft(setup: RaftSetup): RaftState {
     currentTerm: stored.hardState.currentTerm,
     votedFor: stored.hardState.votedFor,
     leaderOfTerm: null,
-    log: createLog(stored, applied),
+    log: createLog(stored),
     durability: createDurability(stored.lastIndex),
     commitIndex: applied,
     appliedIndex: applied,

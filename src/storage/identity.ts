@@ -38,7 +38,7 @@ export function judgeDisk(folder: string, log: StoredLog, record: FoundingRecord
   const own = record.members.find((member) => member.id === meta.node)
   // A disk that came in place of a lost one says that it does not count before it stores the founding of the others.
   const isFounder = own?.incarnation === meta.incarnation
-  if (own === undefined || (!isFounder && meta.counted && !meta.founded)) {
+  if (own === undefined || (!isFounder && meta.counted !== null && !meta.founded)) {
     throw damaged(
       folder,
       `the founding file is not of this disk, which is ${meta.node} in incarnation ${meta.incarnation}`,

@@ -239,6 +239,7 @@ class LevelStateStore implements StateStore {
         )
       },
       discard: (done) => {
+        sound = null
         this.#isInstalling = false
         this.#clear(keysOf(generation))
         this.#work(() => Promise.resolve(), done)

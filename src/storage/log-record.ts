@@ -18,7 +18,7 @@ import { readUint64, writeUint64 } from './uint64.ts'
 export const chainStart: ChainHash = '0'.repeat(32)
 
 /** Of all records of both databases. */
-export const formatVersion = 2
+export const formatVersion = 3
 const crcBytes = 4
 /** Checksum and version, before the body of every record. */
 export const recordHeaderBytes = crcBytes + 1

@@ -15,8 +15,11 @@ export interface LogMeta {
   readonly run: Run
   /** True once every member is known to have stored the founding record. */
   readonly founded: boolean
-  /** This incarnation votes and is counted. False on a replaced disk until it has learned that its replacement is committed. */
-  readonly counted: boolean
+  /**
+   * The entry by which this incarnation votes and is counted; 0 on a disk of the founding, null on one that came in place
+   * of another until it has learned that this is committed.
+   */
+  readonly counted: Index | null
 }
 
 /** What this disk knows of a peer's, so that a peer that lost what it confirmed is found out (DESIGN 6). */

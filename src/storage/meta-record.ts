@@ -30,10 +30,11 @@ export function decodeMeta(where: string, value: Buffer): StoredMeta {
   const start = toTip(fields['start'])
   const installing = fields['installing'] === null ? null : toInstalling(fields['installing'])
   const { run, founded, counted } = fields
-  const areFlags = typeof founded === 'boolean' && typeof counted === 'boolean'
-  if (node === null || incarnation === null || start === null || installing === undefined || !isCount(run) || !areFlags)
+  const areSound = typeof founded === 'boolean' && (counted === null || isCount(counted))
+  if (node === null || incarnation === null || start === null || installing === undefined || !isCount(run) || !areSound)
     throw damaged(where, `${what} lacks a field or has one of a wrong type`)
-  return { meta: { node, incarnation, run: asRun(run), founded, counted }, start, installing }
+  const by = counted === null ? null : asIndex(counted)
+  return { meta: { node, incarnation, run: asRun(run), founded, counted: by }, start, installing }
 }
 
 export function encodePeers(peers: readonly PeerWitness[]): Buffer {

@@ -7,7 +7,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { exitCodes } from '../../src/exit-codes.ts'
 import type { Ending } from '../../src/exit-codes.ts'
-import { asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
+import { asIndex, asClusterId, asIncarnation, asNodeId, asRun } from '../../src/ids.ts'
 import { defaultLimits } from '../../src/lockfsm/state.ts'
 import { FoundingFile } from '../../src/storage/founding-store.ts'
 import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
@@ -113,7 +113,7 @@ async function foundElsewhere(node: ClusterNode): Promise<void> {
   const incarnation = members.find(({ id }) => id === node.id)?.incarnation ?? asIncarnation('')
   const store = await openLevelLogStore(join(node.folder, 'log'))
   const founding = new FoundingFile(join(node.folder, 'founding'))
-  const meta = { node: asNodeId(node.id), incarnation, run: asRun(1), counted: true }
+  const meta = { node: asNodeId(node.id), incarnation, run: asRun(1), counted: asIndex(0) }
   const written = promisify(store.write.bind(store))
   const nothing = { hardState: null, truncateFrom: null, entries: [], trimTo: null, installed: null, peers: null }
   await written({ ...nothing, meta: { ...meta, founded: false } })

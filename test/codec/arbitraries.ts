@@ -240,7 +240,10 @@ export const frame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ kind: kind('welcome'), from: introduction }),
   fc.record({ kind: kind('rejected'), reason: fc.constantFrom(...reasons), detail: text }),
   fc.record({ kind: kind('foundingNews'), clusterId: orNull(clusterId), founded: fc.boolean() }),
-  { weight: 4, arbitrary: fc.record({ kind: kind('raft'), as: orNull(incarnation), message }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: kind('raft'), as: orNull(fc.record({ disk: incarnation, since: index })), message }),
+  },
   fc.record({
     kind: kind('forward'),
     sending: count,

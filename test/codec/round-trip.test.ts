@@ -73,7 +73,7 @@ t.test('the payloads of decoded entries are copies: the frame they came in may b
   const append = { kind: 'appendEntries', term: 1, prevLogIndex: 0, prevLogTerm: 0, leaderCommit: 0, round: 1, entries }
   // Built as plain data, as a peer would send it.
   const bytes = Buffer.from(
-    new Packr({ useRecords: false }).pack([5, null, [5, 1, 0, 0, 0, 1, [[1, 1, append.entries[0]?.payload]]]]),
+    new Packr({ useRecords: false }).pack([5, null, 0, [5, 1, 0, 0, 0, 1, [[1, 1, append.entries[0]?.payload]]]]),
   )
   const decoded = decodeFrame(bytes)
   bytes.fill(0xff)

@@ -163,7 +163,11 @@ export const frames: readonly LinkFrame[] = [
   { kind: 'foundingNews', clusterId: null, founded: false },
   ...messages.map((message): Frame => {
     // A message of one who does not count, among others.
-    return { kind: 'raft', as: message.kind === 'readIndex' ? null : asIncarnation(hex('fedcba98')), message }
+    return {
+      kind: 'raft',
+      as: message.kind === 'readIndex' ? null : { disk: asIncarnation(hex('fedcba98')), since: index },
+      message,
+    }
   }),
   { kind: 'forward', sending: 8, commands: [new Uint8Array([9, 8, 7])] },
   { kind: 'forwardRefused', sending: 8, reason: 'overloaded', numbers: [1, 300] },

@@ -14,7 +14,7 @@ import { createProcessHost } from '../../src/node/process-host.ts'
 import type { Volume } from '../../src/node/disk-space.ts'
 import type { Wire } from '../../src/node/wire.ts'
 import { defaultRaftOptions } from '../../src/raft/state.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 
 const self = asNodeId('n1')
 const silent = createLog('n1', 'silent')

@@ -78,6 +78,13 @@ t.test('what the leader refuses is said to whom it concerns; what is not heard o
   t.same(bench.said, ['underWay', 'unknown'])
 })
 
+t.test('a node without its state does not know who has which disk', async (t) => {
+  const bench = new Bench()
+  bench.cores.core.raft.canServe = false
+  bench.replace(n3, firstDiskOf(n3))
+  t.same([bench.said, bench.sent], [['noLeader'], []])
+})
+
 t.test('who does not lead and is asked for a replacement says so', async (t) => {
   const bench = new Bench()
   bench.administration.receive(n3, { kind: 'replaceRequest', member: n3, incarnation: newDisk })

@@ -11,10 +11,16 @@ import type { LoadedState } from '../../src/node/loading-state.ts'
 import type { LogStore } from '../../src/storage/log-store.ts'
 import type { Checkpoint, RecordBytes, StateStore } from '../../src/storage/state-store.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { checkpointOf, hold, lockTable, recordsOf, textOf } from './lock-tables.ts'
 
-const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
+const meta = {
+  node: asNodeId('n1'),
+  incarnation: asIncarnation('a'),
+  run: asRun(1),
+  founded: true,
+  counted: asIndex(0),
+}
 const incarnations = new Map([['n1', asIncarnation('a')]])
 
 /** Checkpoints of a lock table, on a disk that does what it is asked for when a test says so. The log has 100 entries. */
@@ -262,6 +268,7 @@ t.test('a checkpoint that is being encoded, or waits for the log, is void when a
 
 t.test('one that is being written is still of the state before: the snapshot waits for it', async (t) => {
   const bench = new Bench()
+  const before = checkpointOf(recordsOf(bench.lock))
   bench.mark(50)
   bench.host.settle()
   const replaced = replace(bench)
@@ -269,6 +276,8 @@ t.test('one that is being written is still of the state before: the snapshot wai
   bench.completeDisk()
   t.equal(replaced.isIdle, true)
   t.same(bench.made, [], 'the log is not trimmed by it, and nobody is told of it')
+  const { digest, records } = before
+  t.match(bench.disk.durable().state.checkpoint, { index: 50, digest, records }, 'a power cut now finds it')
   t.equal(bench.checkpoints.isBusy, false)
 })
 

@@ -6,12 +6,12 @@ import { DiskWriter } from '../../src/node/disk-writer.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { Ended, ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
 import { silentEvents } from './silent-events.ts'
 
 const [self, n2, n3] = [asNodeId('n1'), asNodeId('n2'), asNodeId('n3')]
-const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
+const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: asIndex(0) }
 const none = { prevLogIndex: asIndex(0), prevLogTerm: asTerm(0), leaderCommit: asIndex(0), entries: [] }
 
 const emptyStart = { start: { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }, notes: [] }
@@ -59,7 +59,7 @@ class Bench {
     this.core.receive({
       kind: 'message',
       from: n2,
-      as: firstDiskOf(n2),
+      as: { disk: firstDiskOf(n2), since: asIndex(0) },
       message: { kind: 'appendEntries', term: asTerm(1), round, ...none },
     })
   }
@@ -118,14 +118,19 @@ t.test('entries that are on disk only are read back before they are applied', as
     payload: new Uint8Array(100),
   }))
   const append = { kind: 'appendEntries' as const, term: asTerm(1), ...none }
-  bench.core.receive({ kind: 'message', from: n2, as: firstDiskOf(n2), message: { ...append, round: 1, entries } })
+  bench.core.receive({
+    kind: 'message',
+    from: n2,
+    as: { disk: firstDiskOf(n2), since: asIndex(0) },
+    message: { ...append, round: 1, entries },
+  })
   bench.turn()
   bench.completeDisk()
   bench.turn()
   bench.core.receive({
     kind: 'message',
     from: n2,
-    as: firstDiskOf(n2),
+    as: { disk: firstDiskOf(n2), since: asIndex(0) },
     message: { ...append, round: 2, prevLogIndex: asIndex(3), prevLogTerm: asTerm(1), leaderCommit: asIndex(3) },
   })
   bench.turn()
@@ -162,7 +167,7 @@ t.test('an entry that cannot be read back ends the process', async (t) => {
     leaderCommit: asIndex(1),
     entries: [],
   }
-  core.receive({ kind: 'message', from: n2, as: firstDiskOf(n2), message: heartbeat })
+  core.receive({ kind: 'message', from: n2, as: { disk: firstDiskOf(n2), since: asIndex(0) }, message: heartbeat })
   t.throws(() => core.drain(0), Ended)
   t.equal(host.failures[0]?.code, 'damaged')
 })

@@ -6,7 +6,7 @@ import type { CoreEvents } from '../../src/node/core.ts'
 import { DiskWriter } from '../../src/node/disk-writer.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
 import { silentEvents } from './silent-events.ts'
 
@@ -26,7 +26,7 @@ export class CoreBench {
         throw error
       },
     })
-    const meta = { node: self, incarnation: firstDiskOf(self), run: asRun(1), founded: true, counted: true }
+    const meta = { node: self, incarnation: firstDiskOf(self), run: asRun(1), founded: true, counted: asIndex(0) }
     disk.store({ meta }, () => {})
     this.#completeDisk()
     const start = { index: asIndex(0), term: asTerm(0), time: asClusterTime(0) }

@@ -6,7 +6,13 @@ import type { Persist } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { LogBatch, LogStore } from '../../src/storage/log-store.ts'
 
-const meta = { node: asNodeId('n1'), incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
+const meta = {
+  node: asNodeId('n1'),
+  incarnation: asIncarnation('a'),
+  run: asRun(1),
+  founded: true,
+  counted: asIndex(0),
+}
 
 function entry(index: number, term: number): Entry {
   return { index: asIndex(index), term: asTerm(term), time: asClusterTime(0), payload: new Uint8Array(0) }

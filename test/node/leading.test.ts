@@ -26,7 +26,7 @@ import type { Submission } from '../../src/node/own-commands.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { firstDiskOf, foundedSetup } from '../support/raft-founding.ts'
 import { silentEvents } from './silent-events.ts'
 
@@ -41,7 +41,7 @@ class Bench {
   readonly marked: number[] = []
   /** How many records a checkpoint would write, as the marks are told. */
   changed = 0
-  readonly marks = new Marks(defaultMarks, () => this.changed)
+  readonly marks = new Marks(defaultMarks, { changed: () => this.changed, isBusy: () => false })
   /** What was submitted and has not been taken back or abandoned. */
   readonly submitted: Submission[] = []
   readonly silent = new Set<NodeId>()
@@ -58,7 +58,7 @@ class Bench {
     const disk = new MemoryDisk({ schedule: (_, run) => this.#pending.push(run), random: () => 0 })
     const store = disk.openLog()
     const writer = new DiskWriter(store, { durable: (io) => this.#core.durable(io), failed: () => {} })
-    const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: true }
+    const meta = { node: self, incarnation: asIncarnation('a'), run: asRun(1), founded: true, counted: asIndex(0) }
     writer.store({ meta }, () => {})
     const raft = createRaft({
       self,
@@ -116,7 +116,7 @@ class Bench {
   turn(): void {
     if (!this.hangs) for (const run of this.#pending.splice(0)) run()
     for (const { from, message } of this.#answers.splice(0))
-      this.#core.receive({ kind: 'message', from, as: firstDiskOf(from), message })
+      this.#core.receive({ kind: 'message', from, as: { disk: firstDiskOf(from), since: asIndex(0) }, message })
     this.#core.drain(this.now)
     this.leading.turn(this.now)
     this.#core.step({ kind: 'tick', now: this.now })

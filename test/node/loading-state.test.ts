@@ -8,7 +8,7 @@ import { FormatError } from '../../src/codec/packr.ts'
 import { DamagedStateError } from '../../src/storage/state-store.ts'
 import type { Checkpoint, RecordBytes } from '../../src/storage/state-store.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { checkpointOf, lockTable, recordsOf, textOf } from './lock-tables.ts'
 
 const table = lockTable(20)

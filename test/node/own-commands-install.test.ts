@@ -81,3 +81,14 @@ t.test('what was never sent is untouched by an install, and numbers go on', asyn
   t.same(bench.send(), [2])
   t.equal(unsent.number, 2)
 })
+
+t.test('H24 when our disk is named again, what was sent is not done and what was queued is unknown', async (t) => {
+  const bench = new Bench()
+  for (let count = 0; count < 3; count++) bench.submit(acquire)
+  bench.send()
+  bench.apply(1, { kind: 'queued' })
+  bench.submit(acquire)
+  bench.commands.runEnded()
+  t.match(bench.fates, [[/^queued/, 'jumped over'], [/not done|passedOver/], [/not done|passedOver/], []])
+  t.equal(bench.commands.size, 1, 'what has not left goes under the new run')
+})

@@ -11,13 +11,13 @@ class Bench {
   readonly replacements = new Replacements()
   readonly said: string[] = []
 
-  call(member: NodeId = n2, incarnation = second, now = 0): void {
+  call(member: NodeId = n2, incarnation = second, now = 0, asked = n3): void {
     const done = (result: string) => void this.said.push(`${member} ${incarnation}: ${result}`)
-    this.replacements.add({ member, incarnation, done }, now)
+    this.replacements.add({ member, incarnation, done }, asked, now)
   }
 
-  refuse(member: NodeId, reason: ReplaceRefusal, incarnation = second): readonly NodeId[] {
-    return this.replacements.refused({ member, incarnation, reason })
+  refuse(member: NodeId, reason: ReplaceRefusal, incarnation = second, by = n3): readonly NodeId[] {
+    return this.replacements.refused({ member, incarnation, reason }, by)
   }
 }
 
@@ -61,6 +61,24 @@ t.test('a refusal of one disk says nothing of another for the same member, which
   t.same(bench.said, ['n2 second: underWay'])
   bench.replacements.applied(n2, first)
   t.same(bench.said, ['n2 second: underWay', 'n2 first: done'])
+})
+
+t.test('a refusal says nothing of what an earlier leader was asked, who may have appended it', async (t) => {
+  const bench = new Bench()
+  bench.call(n2, second, 0, n1)
+  bench.call(n2, second, 0, n3)
+  bench.refuse(n2, 'notLeader')
+  t.same(bench.said, ['n2 second: noLeader'])
+  bench.replacements.expire(replaceWaitMs)
+  t.same(bench.said, ['n2 second: noLeader', 'n2 second: unknown'])
+})
+
+t.test('who was asked twice and leads no more may have taken the first', async (t) => {
+  const bench = new Bench()
+  bench.call()
+  bench.call()
+  bench.refuse(n2, 'notLeader')
+  t.same(bench.said, ['n2 second: unknown', 'n2 second: unknown'])
 })
 
 t.test('a refusal because it is in force already answers nothing: it is seen in the log', async (t) => {

@@ -1,128 +1,11 @@
+// How a snapshot is taken in, and what is done with one that is not what its checkpoint says.
 import t from 'tap'
-import { encodeRecord, hashRecord, voidKeys } from '../../src/codec/record.ts'
-import type { SnapshotReply } from '../../src/codec/snapshot-frame.ts'
-import { asClusterId, asDigest, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
-import { defaultLimits } from '../../src/lockfsm/state.ts'
+import { encodeRecord } from '../../src/codec/record.ts'
+import { asClusterId, asDigest } from '../../src/ids.ts'
 import { toRecords } from '../../src/lockfsm/records.ts'
-import { LoadingState } from '../../src/node/loading-state.ts'
-import { SnapshotReceiver } from '../../src/node/snapshot-receiver.ts'
-import type { Received } from '../../src/node/snapshot-receiver.ts'
-import type { Installing } from '../../src/storage/log-store.ts'
-import type {
-  Checkpoint,
-  InstallVerdict,
-  RecordBytes,
-  StateInstall,
-  StateStore,
-} from '../../src/storage/state-store.ts'
-import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
-import { checkpointOf, hold, lockTable, recordsOf, textOf } from './lock-tables.ts'
-
-const [n2, n3] = [asNodeId('n2'), asNodeId('n3')]
-const cluster = asClusterId('c')
-const silenceMs = 30_000
-const table = lockTable(5)
-const records = recordsOf(table)
-const whole = checkpointOf(records, { index: asIndex(99), term: asTerm(2) })
-
-/** A receiver on a disk whose writes, and marks in the log, are done when a test says so. */
-class Bench {
-  readonly host = new ManualHost()
-  readonly replies: string[] = []
-  readonly failed: string[] = []
-  readonly received: Received[] = []
-  /** As they were stored in the log. */
-  readonly marks: (Installing | null)[] = []
-  commitIndex = 0
-  /** What the disk finds in place of the truth. */
-  verdict: InstallVerdict | null = null
-  readonly disk: MemoryDisk
-  readonly state: StateStore
-  readonly receiver: SnapshotReceiver
-  #pending: (() => void)[] = []
-
-  constructor() {
-    const rules = { hashRecord, voidKeys }
-    this.disk = new MemoryDisk({ schedule: (_, run) => this.#pending.push(run), random: () => 0, rules })
-    this.state = this.disk.openState()
-    this.receiver = new SnapshotReceiver({
-      host: this.host,
-      state: this.#judging(this.state),
-      clusterId: cluster,
-      isNews: ({ index }) => index > this.commitIndex,
-      newLoading: ({ oldestBucket }) => new LoadingState(this.host, defaultLimits, oldestBucket),
-      mark: (installing, stored) =>
-        this.#pending.push(() => {
-          this.marks.push(installing)
-          stored()
-        }),
-      send: (to, frame) => {
-        if (frame.kind === 'snapshotReply') this.replies.push(`${to}: ${textOfReply(frame)}`)
-      },
-      received: (received) => this.received.push(received),
-      failed: (error) => this.failed.push(error.message),
-    })
-  }
-
-  #judging(state: StateStore): StateStore {
-    return {
-      stored: state.stored,
-      get nextGeneration() {
-        return state.nextGeneration
-      },
-      load: (take, done) => state.load(take, done),
-      begin: () => state.begin(),
-      openView: () => state.openView(),
-      install: (generation) => {
-        const install = state.install(generation)
-        const finish: StateInstall['finish'] = (checkpoint, done) =>
-          install.finish(checkpoint, (error, verdict) => done(error, this.verdict ?? verdict))
-        return { ...install, finish }
-      },
-      close: () => state.close(),
-    }
-  }
-
-  /** What the disk was asked for is done, and what followed from it. */
-  settle(): void {
-    while (this.#pending.length > 0) {
-      for (const run of this.#pending.splice(0)) run()
-      this.host.settle()
-    }
-    this.host.settle()
-  }
-
-  offer({ transfer = 1, from = n2, clusterId = cluster, checkpoint = whole, term = 3 } = {}): void {
-    this.receiver.onOffer(from, { kind: 'snapshotOffer', transfer, clusterId, term: asTerm(term), checkpoint })
-  }
-
-  chunk(number: number, part: readonly RecordBytes[], { transfer = 1, from = n2 } = {}): void {
-    this.receiver.onChunk(from, { kind: 'snapshotChunk', transfer, number, records: part })
-  }
-
-  end(chunks: number, { transfer = 1, from = n2 } = {}): void {
-    this.receiver.onEnd(from, { kind: 'snapshotEnd', transfer, chunks })
-  }
-
-  /** A whole transfer of these records as that checkpoint, up to the verdict. */
-  takeIn(sent: readonly RecordBytes[], checkpoint: Checkpoint, transfer = 1): void {
-    this.offer({ transfer, checkpoint })
-    this.settle()
-    this.chunk(1, sent, { transfer })
-    this.end(1, { transfer })
-    this.settle()
-  }
-
-  /** What was said since the last look. */
-  news(): string[] {
-    return this.replies.splice(0)
-  }
-}
-
-function textOfReply({ transfer, number, said }: SnapshotReply): string {
-  return `${said} ${transfer}/${number}`
-}
+import type { Checkpoint, RecordBytes } from '../../src/storage/state-store.ts'
+import { checkpointOf, hold, lockTable, textOf } from './lock-tables.ts'
+import { Bench, n3, records, table, whole } from './snapshot-receiver-bench.ts'
 
 t.test('a snapshot is marked in the log, written, verified, and then the core decides', async (t) => {
   const bench = new Bench()
@@ -335,28 +218,6 @@ t.test('what belongs to another transfer, or comes from another, is nothing', as
   bench.settle()
   t.same(bench.news(), ['n2: taken 1/1'])
   t.equal(bench.received.length, 1, 'an end that is repeated is one')
-})
-
-t.test('a sender that says nothing for long is given up; one that has sent all is not', async (t) => {
-  const bench = new Bench()
-  bench.offer()
-  bench.settle()
-  bench.host.pass(silenceMs - 1)
-  bench.receiver.expire(bench.host.now())
-  bench.chunk(1, records)
-  bench.settle()
-  bench.host.pass(silenceMs - 1)
-  bench.receiver.expire(bench.host.now())
-  t.equal(bench.news().at(-1), 'n2: taken 1/1')
-  bench.host.pass(1)
-  bench.receiver.expire(bench.host.now())
-  t.equal(bench.news().at(-1), 'n2: refused 1/0')
-  bench.settle()
-  bench.takeIn(records, whole, 2)
-  bench.host.pass(2 * silenceMs)
-  bench.receiver.expire(bench.host.now())
-  t.equal(bench.news().includes('n2: refused 2/0'), false, 'what follows is ours alone')
-  t.equal(bench.receiver.isBusy, true)
 })
 
 t.test('a crash at any moment before the core decides leaves the state of before', async (t) => {

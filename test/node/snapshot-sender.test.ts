@@ -4,7 +4,7 @@ import type { SnapshotFrame, SnapshotReply } from '../../src/codec/snapshot-fram
 import { SnapshotSender } from '../../src/node/snapshot-sender.ts'
 import type { RecordBytes, StateStore, StateView } from '../../src/storage/state-store.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 
 const [n2, n3] = [asNodeId('n2'), asNodeId('n3')]
 const silenceMs = 15_000

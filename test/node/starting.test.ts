@@ -12,13 +12,13 @@ import type { Installing, LogBatch } from '../../src/storage/log-store.ts'
 import { DamagedStateError } from '../../src/storage/state-store.ts'
 import type { Checkpoint } from '../../src/storage/state-store.ts'
 import { ManualHost } from '../support/manual-host.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { firstDiskOf, foundedWith } from '../support/raft-founding.ts'
 import { checkpointOf, lockTable, recordsOf, textOf } from './lock-tables.ts'
 
 const [self, n2] = [asNodeId('n1'), asNodeId('n2')]
 const members: readonly NodeId[] = [self, n2]
-const meta = { node: self, incarnation: firstDiskOf(self), run: asRun(1), founded: true, counted: true }
+const meta = { node: self, incarnation: firstDiskOf(self), run: asRun(1), founded: true, counted: asIndex(0) }
 const table = lockTable(5)
 const records = recordsOf(table)
 const secondDisk = asIncarnation('n2.2')

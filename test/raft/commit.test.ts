@@ -14,6 +14,7 @@ import {
   persistAll,
   propose,
   receive,
+  receiveSnapshot,
   rejected,
   startCore,
   tickAfter,
@@ -137,6 +138,19 @@ t.test('the window of bodies shrinks behind what is applied and durable', async 
   persistAll(core)
   receive(core, 'n2', append({ term: 1, round: 3, after: [6, 1], entries: entriesFrom(7, [1]), commit: 7 }))
   t.equal(core.state.log.window.at(0)?.index, asIndex(6))
+})
+
+t.test('who has lost its state keeps no more bodies in memory than others: they are on its disk', async (t) => {
+  const core = startCore({ term: 1, start: [2, 1], canServe: false, options: { windowBytesMax: 200 } })
+  becomeFollowerOf(core, 'n2', 1)
+  for (let index = 3; index <= 9; index++) {
+    const entries = entriesFrom(index, [1], 'x'.repeat(52))
+    receive(core, 'n2', append({ term: 1, round: index, after: [index - 1, 1], entries, commit: index - 1 }))
+    if (index < 9) persistAll(core)
+  }
+  t.equal(core.state.log.window.at(0)?.index, asIndex(8))
+  receiveSnapshot(core, [4, 1])
+  t.equal(core.state.applyLoad !== null, true, 'what it has to apply then is read back')
 })
 
 t.test('a load that nobody waits for is dropped', async (t) => {

@@ -49,7 +49,7 @@ function note(bytes: number): Pick<Entry, 'note'> {
 }
 
 function logOf(entries: readonly Entry[]): Log {
-  return createLog(storedLogOf(createImage(new Map(), entries)), asIndex(0))
+  return createLog(storedLogOf(createImage(new Map(), entries)))
 }
 
 function sizeOf(entries: readonly Entry[]): number {
@@ -164,7 +164,7 @@ t.test('§7 a log that starts over behind a snapshot goes on from it', async (t)
   t.throws(() => append(log, [{ ...entry(11, 3, 5), time: asClusterTime(91) }]), /term 3 appended behind term 4/)
 })
 
-t.test('§7 a stored log knows its start, and of its notes those that the checkpoint does not contain', async (t) => {
+t.test('§7 a stored log knows its start, and of its notes those that replace a member', async (t) => {
   const note = (index: number) => {
     const incarnation = asIncarnation(`d${index}`)
     return { index: asIndex(index), note: { kind: 'memberReplaced' as const, member: asNodeId('n2'), incarnation } }
@@ -173,8 +173,11 @@ t.test('§7 a stored log knows its start, and of its notes those that the checkp
   const spans = [{ term: asTerm(5), firstIndex: asIndex(10) }]
   const notes = [note(10), { index: asIndex(11), note: { kind: 'checkpoint' as const } }, note(12)]
   const stored = { start, lastIndex: asIndex(12), lastTime: asClusterTime(91), spans, notes }
-  const log = createLog(stored, asIndex(10))
-  t.same(log.replacements, [{ index: 12, member: 'n2', incarnation: 'd12' }])
+  const log = createLog(stored)
+  t.same(log.replacements, [
+    { index: 10, member: 'n2', incarnation: 'd10' },
+    { index: 12, member: 'n2', incarnation: 'd12' },
+  ])
   t.equal(termAt(log, asIndex(9)), 4)
   t.equal(termAt(log, asIndex(12)), 5)
 })

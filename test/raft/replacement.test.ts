@@ -208,7 +208,7 @@ t.test('B94 a new leader adopts a replacement that is not committed', async (t) 
 // ---- the new disk
 
 t.test('H28 a disk that does not know that it counts neither votes nor campaigns, and says so', async (t) => {
-  const core = startCore({ disk: 'n1.2', counted: false })
+  const core = startCore({ disk: 'n1.2', counted: null })
   t.same(lines(tickAfter(core, 1000)), [])
   t.match(lines(receive(core, 'n2', preVote({ term: 1 }))), ['-> n2 preVoteResponse term 0 poll 1 refused'])
   t.match(sent(receive(core, 'n2', requestVote({ term: 1 }))), [/requestVoteResponse term 1 refused/])
@@ -221,28 +221,43 @@ t.test('H28 a disk that does not know that it counts neither votes nor campaigns
 })
 
 t.test('H28 a new disk counts when it has the entry, knows it to be committed, and has stored that', async (t) => {
-  const core = startCore({ disk: 'n1.2', counted: false })
+  const core = startCore({ disk: 'n1.2', counted: null })
   becomeFollowerOf(core, 'n2', 2)
   const [note, more] = [replacement(1, 2, 'n1', 'n1.2'), entriesFrom(2, [2])]
   const first = receive(core, 'n2', append({ term: 2, round: 2, entries: [note] }))
   t.notMatch(lines(first), [/stores/], 'not committed')
   const second = receive(core, 'n2', append({ term: 2, round: 3, after: [1, 2], entries: more, commit: 1 }))
-  t.notOk(lines(second).includes('stores that n1.2 counts'), 'not durable')
-  t.ok(lines(persistAll(core)).includes('stores that n1.2 counts'))
+  t.notOk(lines(second).includes('stores that n1.2 counts by entry 1'), 'not durable')
+  t.ok(lines(persistAll(core)).includes('stores that n1.2 counts by entry 1'))
   t.notOk(isCounted(core.state), 'not stored')
-  t.notOk(lines(tickAfter(core, 0)).includes('stores that n1.2 counts'), 'once')
+  t.notOk(lines(tickAfter(core, 0)).includes('stores that n1.2 counts by entry 1'), 'once')
   give(core, { kind: 'countedStored' })
   t.ok(isCounted(core.state))
-  t.match(receive(core, 'n2', append({ term: 2, round: 4, after: [2, 2] })), [{ as: 'n1.2' }])
+  t.match(receive(core, 'n2', append({ term: 2, round: 4, after: [2, 2] })), [{ as: { disk: 'n1.2', since: 1 } }])
   t.match(sent(receive(core, 'n3', requestVote({ term: 3, last: [2, 2], transfer: true }))), [/granted/])
 })
 
 t.test('H28 a snapshot can say it as well, when it is installed', async (t) => {
-  const core = startCore({ disk: 'n1.2', counted: false })
+  const core = startCore({ disk: 'n1.2', counted: null })
   becomeFollowerOf(core, 'n2', 2)
   const installed = lines(receiveSnapshot(core, [9, 2], { inForce: { n1: 'n1.2' } }))
   t.same(installed, ['installs a snapshot of 9/2, write 2'])
-  t.same(lines(persistAll(core)), ['stores that n1.2 counts'])
+  t.same(lines(persistAll(core)), ['stores that n1.2 counts by entry 9'])
+})
+
+t.test('H28 who has lost its state does not conclude that it counts: it does not know who is in force', async (t) => {
+  const core = startCore({
+    disk: 'n1.2',
+    counted: null,
+    start: [9, 2],
+    term: 2,
+    canServe: false,
+    inForce: { n1: 'n1.2' },
+  })
+  t.same(lines(tickAfter(core, 0)), [])
+  becomeFollowerOf(core, 'n2', 2)
+  const installed = lines(receiveSnapshot(core, [9, 2], { inForce: { n1: 'n1.2' } }))
+  t.ok(installed.includes('stores that n1.2 counts by entry 9'))
 })
 
 t.test('H28 a disk that is found replaced by another stops to count', async (t) => {
@@ -254,6 +269,65 @@ t.test('H28 a disk that is found replaced by another stops to count', async (t) 
   t.match(persistAll(core), [{ as: null }])
   t.same(lines(tickAfter(core, 1000)), [])
   t.match(sent(receive(core, 'n2', requestVote({ term: 3, last: [1, 2], transfer: true }))), [/refused/])
+})
+
+t.test(
+  'H28 a disk that was replaced and is named again counts by the entry that names it, not as it did',
+  async (t) => {
+    const core = startCore()
+    becomeFollowerOf(core, 'n2', 2)
+    const [lost, again] = [replacement(1, 2, 'n1', 'n1.2'), replacement(2, 2, 'n1', 'n1.1')]
+    receive(core, 'n2', append({ term: 2, round: 2, entries: [lost, again], commit: 1 }))
+    t.notOk(isCounted(core.state), 'its own word would commit what names it')
+    t.match(persistAll(core), [{ as: null, message: { matchIndex: 2 } }])
+    t.match(sent(receive(core, 'n3', requestVote({ term: 3, last: [2, 2], transfer: true }))), [/refused/])
+    becomeFollowerOf(core, 'n2', 4)
+    const known = receive(core, 'n2', append({ term: 4, round: 2, after: [2, 2], commit: 2 }))
+    t.ok(lines(known).includes('stores that n1.1 counts by entry 2'))
+    give(core, { kind: 'countedStored' })
+    t.ok(isCounted(core.state))
+  },
+)
+
+t.test('H28 which of several entries a disk counts by is stored again for a later one', async (t) => {
+  const core = startCore({ disk: 'n1.2', counted: null })
+  becomeFollowerOf(core, 'n2', 2)
+  receive(core, 'n2', append({ term: 2, round: 2, entries: [replacement(1, 2, 'n1', 'n1.2')], commit: 1 }))
+  t.ok(lines(persistAll(core)).includes('stores that n1.2 counts by entry 1'))
+  const more = [replacement(2, 2, 'n1', 'n1.1'), replacement(3, 2, 'n1', 'n1.2')]
+  receive(core, 'n2', append({ term: 2, round: 3, after: [1, 2], entries: more, commit: 3 }))
+  t.notOk(
+    lines(persistAll(core)).some((line) => line.startsWith('stores')),
+    'one is being stored',
+  )
+  t.ok(lines(give(core, { kind: 'countedStored' })).includes('stores that n1.2 counts by entry 3'))
+  t.notOk(isCounted(core.state))
+  give(core, { kind: 'countedStored' })
+  t.ok(isCounted(core.state))
+})
+
+t.test(
+  'H28 an earlier word of a disk that is named again counts only where no entry in the log names it',
+  async (t) => {
+    const core = startCore({ term: 1, log: [1] })
+    becomeFollowerOf(core, 'n2', 2)
+    const entries = [replacement(2, 2, 'n3', 'n3.2'), replacement(3, 2, 'n3', 'n3.1')]
+    receive(core, 'n2', append({ term: 2, round: 2, after: [1, 1], entries }))
+    persistAll(core)
+    becomePreCandidate(core)
+    receive(core, 'n3', preVoteResponse({ term: 3, poll: 1, granted: true }), 'n3.1', asIndex(2))
+    t.equal(core.state.role.kind, 'preCandidate', 'it may not know of either: then others count n3.2')
+    receive(core, 'n3', preVoteResponse({ term: 3, poll: 1, granted: true }), 'n3.1', asIndex(3))
+    t.equal(core.state.role.kind, 'candidate')
+  },
+)
+
+t.test('H28 who starts behind a snapshot speaks as one who knows what is in it', async (t) => {
+  const core = startCore()
+  becomeFollowerOf(core, 'n2', 2)
+  receiveSnapshot(core, [9, 2])
+  persistAll(core)
+  t.match(receive(core, 'n2', append({ term: 2, round: 4, after: [9, 2] })), [{ as: { disk: 'n1.1', since: 9 } }])
 })
 
 // ---- requests

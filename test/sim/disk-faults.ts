@@ -2,7 +2,7 @@
 // lost, rot or lose their tail do not, and there are never more of these at once than a minority (injuries.ts).
 import { assert, unreachable } from '../../src/assert.ts'
 import { asIndex } from '../../src/ids.ts'
-import type { FlippedBit } from '../support/memory-disk.ts'
+import type { FlippedBit } from '../../src/testing/memory-disk.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import type { FaultKind } from './scenario.ts'
@@ -60,7 +60,7 @@ export class DiskFaults {
       case 'loseDisk':
         if (!mayHurt) return
         injuries.hurt(victim, 'lost')
-        return operator.replaceDisk(victim)
+        return operator.exchangeDisk(victim)
       case 'rotLog':
       case 'rotState':
         if (mayHurt) this.#rot(victim, kind)

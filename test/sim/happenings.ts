@@ -14,6 +14,7 @@ export const happeningKinds = [
   'installs finished at a start',
   'states given up',
   'members replaced',
+  'disks named again',
   'disks found damaged',
   'tails found missing',
   'writes failed',

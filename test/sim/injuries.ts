@@ -2,7 +2,8 @@
 // members, which is as much as Holdfast promises to survive (S3). A disk is hurt until its machine is a whole member
 // again: started since on a disk that counts, with a state of its own.
 import type { NodeId } from '../../src/ids.ts'
-import type { MemoryDisk } from '../support/memory-disk.ts'
+import { isCounted } from '../../src/raft/members.ts'
+import type { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import type { Machine } from './machine.ts'
 
 export type Injury = 'lost' | 'rottenLog' | 'rottenState' | 'lostTail'
@@ -19,11 +20,18 @@ export class Injuries {
   readonly #machines: readonly Machine[]
   /** Disks that are lost for ever. */
   readonly #wiped: ReadonlySet<NodeId>
+  readonly #isInForce: (machine: Machine) => boolean
   readonly #hurt = new Map<NodeId, Hurt>()
 
-  constructor(machines: readonly Machine[], wiped: ReadonlySet<NodeId>) {
+  /** `isInForce`: whether its disk is the one that counts, as far as is committed. */
+  constructor(
+    machines: readonly Machine[],
+    wiped: ReadonlySet<NodeId>,
+    isInForce: (machine: Machine) => boolean = () => true,
+  ) {
     this.#machines = machines
     this.#wiped = wiped
+    this.#isInForce = isInForce
   }
 
   /** Whether the disk of `machine` may be hurt, too, and a minority would be. */
@@ -48,7 +56,7 @@ export class Injuries {
   }
 
   #forgetHealed(): void {
-    for (const [id, hurt] of this.#hurt) if (isWhole(hurt)) this.#hurt.delete(id)
+    for (const [id, hurt] of this.#hurt) if (isWhole(hurt) && this.#isInForce(hurt.machine)) this.#hurt.delete(id)
   }
 }
 
@@ -59,5 +67,6 @@ function isWhole({ machine, injury, disk, starts }: Hurt): boolean {
   if (replica === null || machine.starts <= starts) return false
   const { meta, firstIndex, state, isInstalling } = machine.disk.durable()
   const hasState = firstIndex === 1 || (state.checkpoint !== null && state.checkpoint.index >= firstIndex - 1)
-  return meta?.counted === true && replica.core.raft.canServe && hasState && !isInstalling
+  const { raft } = replica.core
+  return meta !== null && isCounted(raft) && raft.canServe && hasState && !isInstalling
 }

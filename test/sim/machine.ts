@@ -8,7 +8,7 @@ import { DamagedError } from '../../src/storage/log-store.ts'
 import type { LogBatch } from '../../src/storage/log-store.ts'
 import { DamagedStateError } from '../../src/storage/state-store.ts'
 import type { StateStore } from '../../src/storage/state-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { burningLog, burningState } from './burning.ts'
 import type { SimNetwork } from './network.ts'
 import { ProcessEnd, SimProcess } from './process.ts'
@@ -185,6 +185,13 @@ export class Machine {
     if (process === null || !process.alive) return
     process.alive = false
     this.#processEnded(process, null, dark)
+  }
+
+  /** A disk that was taken out is in place of this one. */
+  mount(disk: MemoryDisk): void {
+    this.crash(false)
+    this.#isFull = false
+    this.disk = disk
   }
 
   /** An empty disk in place of this one. */

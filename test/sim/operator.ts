@@ -4,6 +4,7 @@
 import { assert } from '../../src/assert.ts'
 import type { Incarnation } from '../../src/ids.ts'
 import type { Failure } from '../../src/node/host.ts'
+import type { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import { sleep, start, wait } from './task.ts'
@@ -17,6 +18,9 @@ export class Operator {
   /** Disks that members were asked to take in. */
   readonly asked = new Set<Incarnation>()
   readonly #replaced = new Set<Incarnation>()
+  /** Sound disks that machines have had. */
+  readonly #takenOut = new Map<Machine, MemoryDisk>()
+  readonly #exchanges: Random
   readonly #world: World
   readonly #random: Random
   /** Machines that others start again. */
@@ -28,6 +32,7 @@ export class Operator {
   constructor(world: World) {
     this.#world = world
     this.#random = world.random.fork('operator')
+    this.#exchanges = this.#random.fork('exchanges')
   }
 
   /** Whoever holds a machine starts it. */
@@ -75,6 +80,32 @@ export class Operator {
     this.#world.note(`operator: ${machine.id} gets an empty disk`)
     machine.wipe()
     this.#startLater(machine)
+  }
+
+  /** Somebody is asked to take the present disk of the machine in: it stays where it is until that is answered. */
+  isBringing(machine: Machine): boolean {
+    return this.#bringing.has(machine)
+  }
+
+  /** A sound disk is taken out: for an empty one, or for the one that was taken out before, which is named once more. */
+  exchangeDisk(machine: Machine): void {
+    const { disk } = machine
+    const former = this.#takenOut.get(machine)
+    this.#takenOut.set(machine, disk)
+    if (former === undefined || this.#exchanges.chance(0.4)) {
+      this.replaceDisk(machine)
+    } else {
+      this.#world.note(`operator: ${machine.id} gets a disk that it has had`)
+      this.#world.happenings.count('disks named again')
+      machine.mount(former)
+      // By who remembers what it is called, or when it is refused.
+      if (this.#exchanges.chance(0.7)) start(this.#bringBack(machine))
+      this.#startLater(machine)
+    }
+    // It lies in a drawer: what was wrong with it for a while is over.
+    disk.resume()
+    disk.slow(1)
+    disk.free()
   }
 
   #startLater(machine: Machine): void {

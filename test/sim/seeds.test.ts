@@ -25,6 +25,10 @@ const arranged: readonly (readonly [seed: string, change: Partial<Scenario>])[] 
   ['empty disks at the founding', { members: 3, foundingWipes: 2, foundingCrashes: 1, faultsMs: 8000 }],
   ['an empty disk later', { members: 5, foundingWipes: 0, faults: ['wipe', 'crash'], faultPauseMs: 1500 }],
   ['disks that lie', { members: 5, ...busy, faults: ['loseDisk', 'rotLog', 'loseTail', 'crash'] }],
+  [
+    'disks that come back',
+    { members: 3, ...busy, faultPauseMs: 1500, faults: ['loseDisk', 'isolate', 'leaderWithOne', 'crash'] },
+  ],
   ['states that rot', { members: 3, ...busy, faults: ['rotState', 'hitInstalls', 'crash'], writeMs: [5, 30] }],
   ['disks that fail', { members: 3, ...busy, faults: ['fullDisk', 'writeError', 'slowedDisk', 'crashAll', 'away'] }],
   ['crashes at the founding', { foundingCrashes: 3, foundingTrouble: true, foundingWipes: 0, faultsMs: 8000 }],

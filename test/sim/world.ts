@@ -84,7 +84,7 @@ export class World {
       },
     })
     this.machines = this.#createMachines()
-    this.injuries = new Injuries(this.machines, this.wiped)
+    this.injuries = new Injuries(this.machines, this.wiped, (machine) => this.raftChecks.hasDiskInForce(machine))
     this.operator = new Operator(this)
     this.lockChecks = new LockChecks({
       limits: defaultLimits,

@@ -10,7 +10,7 @@ export const someMeta: LogMeta = {
   incarnation: asIncarnation('0123456789abcdef'.repeat(2)),
   run: asRun(1),
   founded: false,
-  counted: true,
+  counted: asIndex(0),
 }
 
 export const somePeer: PeerWitness = {

@@ -12,7 +12,7 @@ import {
   type Restored,
 } from '../../src/storage/founding-store.ts'
 import { DamagedError } from '../../src/storage/log-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { someFounding, store } from './builders.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 

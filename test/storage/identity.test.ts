@@ -6,7 +6,7 @@ import { FoundingFile, type FoundingRecord, type FoundingStore } from '../../src
 import { judgeDisk } from '../../src/storage/identity.ts'
 import { openLevelLogStore } from '../../src/storage/level-log-store.ts'
 import type { LogMeta, LogStore, StoredLog } from '../../src/storage/log-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { someFounding, someHardState, someMeta, store, write } from './builders.ts'
 import { copyOf } from './damaging.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -122,10 +122,10 @@ t.test(
   'H28 a disk that came in place of a lost one is none of the founders, and goes on where it was cut off',
   async (t) => {
     const incarnation = asIncarnation('a'.repeat(32))
-    const joining = { ...someMeta, incarnation, counted: false }
+    const joining = { ...someMeta, incarnation, counted: null }
     t.equal(judgeDisk('n1', storedLog({ meta: joining, term: 0, entries: 0 }), null).kind, 'founding')
     t.equal(judgeDisk('n1', storedLog({ meta: joining, term: 0, entries: 0 }), someFounding).kind, 'founding')
-    for (const counted of [false, true]) {
+    for (const counted of [null, asIndex(0), asIndex(7)]) {
       const meta = { ...foundedMeta, incarnation, counted }
       t.equal(judgeDisk('n1', storedLog({ meta, term: 3, entries: 2 }), someFounding).kind, 'founded')
     }

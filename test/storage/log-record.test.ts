@@ -76,8 +76,8 @@ t.test('the bytes on the disk are these; a change of them needs a new version', 
   const value = encodeEntry({ entry, chainBefore: 'ab'.repeat(16) })
   t.equal(
     value.toString('hex'),
-    'cb26509e' +
-      '02' +
+    '447e7f8d' +
+      '03' +
       'ab'.repeat(16) +
       '0000000000000002' +
       '0000000000000003' +
@@ -99,8 +99,8 @@ t.test('the bytes on the disk are these; a change of them needs a new version', 
   }
   t.equal(
     encodeHardState(state).toString('hex'),
-    '5a6842f0' +
-      '02' +
+    '9056b163' +
+      '03' +
       '00'.repeat(16) +
       '0000000000000006' +
       '0000000000000005' +

@@ -241,6 +241,7 @@ function testInstalls(t: Test, newDisk: NewStateDisk): void {
       const generation = store.nextGeneration
       const install = store.install(generation)
       await put(install, news)
+      if (how === 'discarded') t.equal(await finish(install, checkpointOf(news)), 'sound')
       if (how === 'found wrong') {
         const digest = asDigest(checkpointOf(news).digest + 1)
         t.equal(await finish(install, checkpointOf(news, { digest })), 'mismatch')
@@ -249,6 +250,7 @@ function testInstalls(t: Test, newDisk: NewStateDisk): void {
       }
       if (how !== 'closed') {
         await end(install, 'discard')
+        t.throws(() => install.flip(() => t.fail('flipped')), AssertionFailure, 'what is gone does not become current')
         t.equal(store.nextGeneration, generation + 1, how)
         await installAll(store, new Map([['z', '1']]), checkpointOf(new Map([['z', '1']])))
         t.same(await load(store), new Map([['z', '1']]))

@@ -3,10 +3,10 @@
 // alone. All comparisons are against the history of the whole run, not against what happens to be true now.
 import { assert } from '../../src/assert.ts'
 import { asIndex } from '../../src/ids.ts'
-import type { ClusterTime, Incarnation, Index, NodeId, Term } from '../../src/ids.ts'
+import type { ClusterTime, Index, NodeId, Term } from '../../src/ids.ts'
 import type { Apply, Persist, ReadReady } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
-import type { Message } from '../../src/raft/message.ts'
+import type { Message, Standing } from '../../src/raft/message.ts'
 import { lastTerm } from '../../src/raft/log.ts'
 import { inForce } from '../../src/raft/members.ts'
 import { majority } from '../../src/raft/quorum.ts'
@@ -170,8 +170,11 @@ function checkCommit(history: History, member: Observed, all: readonly Observed[
   // H28: on disks that are in force, and know it. One may have been lost since it said so.
   const durableOn = all.filter(({ id, disk }) => {
     const counted = inForce(state, id)
-    if (disk.incarnation === counted) return disk.counted && prefixAt(disk.log, state.commitIndex) === prefix
-    return disk.lost.some(({ incarnation, everDurable }) => incarnation === counted && everDurable.has(prefix ?? 0))
+    const naming = namingIn(log, id)
+    if (disk.incarnation === counted)
+      return knowsThatItCounts(disk, naming) && prefixAt(disk.log, state.commitIndex) === prefix
+    const former = disk.lost.find(({ incarnation }) => incarnation === counted)
+    return former !== undefined && knowsThatItCounts(former, naming) && former.everDurable.has(prefix ?? 0)
   }).length
   assert(durableOn >= majority(all.length), `committed on quorum: ${state.commitIndex} is durable on ${durableOn} only`)
   history.committedLog.entries.push(...log.entries.slice(history.committed.length, state.commitIndex))
@@ -179,6 +182,17 @@ function checkCommit(history: History, member: Observed, all: readonly Observed[
     history.committed.push(name)
     history.committedIn.push(state.currentTerm)
   }
+}
+
+/** The newest entry of a log that says which disk `member` has; 0: none. */
+function namingIn({ entries }: LogImage, member: NodeId): Index {
+  const naming = entries.findLast(({ note }) => note?.kind === 'memberReplaced' && note.member === member)
+  return naming?.index ?? asIndex(0)
+}
+
+/** By that entry, or one behind it. What its log starts behind is committed, and needs no word of its own. */
+function knowsThatItCounts({ counted, log }: Pick<Disk, 'counted' | 'log'>, naming: Index): boolean {
+  return counted !== null && (counted >= naming || log.start >= naming)
 }
 
 /** What a leader believes a peer to have is on the peer's disk, until that hears of a later term (RAFT 2.15). */
@@ -193,12 +207,14 @@ export function checkMatch(leader: Observed, peer: NodeId, disk: Disk): void {
 }
 
 /** After a write that dropped entries: what was ever committed is durable on a majority of the disks that count (RAFT 2.6). */
-export function checkStillDurable(history: History, disks: readonly Disk[]): void {
+export function checkStillDurable(history: History, members: readonly Pick<Observed, 'id' | 'disk'>[]): void {
   const committed = asIndex(history.committed.length)
   const prefix = history.committed.at(-1) ?? emptyPrefix
   // A wiped disk had it perhaps; before it counts again, it has it.
-  const durableOn = disks.filter(({ counted, log }) => !counted || prefixAt(log, committed) === prefix).length
-  assert(durableOn >= majority(disks.length), `committed entry ${committed} is durable on ${durableOn} disks only`)
+  const durableOn = members.filter(({ id, disk }) => {
+    return !knowsThatItCounts(disk, namingIn(history.committedLog, id)) || prefixAt(disk.log, committed) === prefix
+  }).length
+  assert(durableOn >= majority(members.length), `committed entry ${committed} is durable on ${durableOn} disks only`)
 }
 
 export function checkApply(member: Observed, effect: Apply, applied: number): void {
@@ -235,12 +251,12 @@ export function promisedPrefix(log: LogImage, message: Message): number | null {
 export function checkSent(
   history: History,
   disk: Disk,
-  sent: { from: NodeId; to: NodeId; as: Incarnation | null; message: Message; promised: number | null },
+  sent: { from: NodeId; to: NodeId; as: Standing | null; message: Message; promised: number | null },
 ): void {
   const { from, as, message, promised } = sent
   assert(
-    as === null || (disk.counted && as === disk.incarnation),
-    `${from} speaks as ${as}, but is ${disk.incarnation}`,
+    as === null || (as.disk === disk.incarnation && knowsThatItCounts(disk, namingIn(disk.log, from))),
+    `${from} speaks as ${as?.disk}, but is ${disk.incarnation}`,
   )
   const { currentTerm, votedFor } = disk.hardState
   // A pre-vote speaks of the term after its sender's own; a grant of one of any later term, so it says nothing here.
@@ -260,7 +276,7 @@ export function checkSent(
   assert(as !== null, `${from} does not count and votes for ${voted}`)
   const isStored = currentTerm > message.term || votedFor === voted
   assert(isStored, `${from} votes for ${voted} in term ${message.term} before its disk knows`)
-  const place = `${as} in ${message.term}`
+  const place = `${as.disk} in ${message.term}`
   const before = history.votes.get(place)
   assert(before === undefined || before === voted, `${place} votes for ${before} and for ${voted}`)
   history.votes.set(place, voted)

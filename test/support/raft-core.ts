@@ -2,7 +2,7 @@
 // that can really happen, then one input is given and its effects are looked at, as short lines. `checkState` runs
 // after each.
 import { asClusterTime, asIncarnation, asIndex, asNodeId, asTerm } from '../../src/ids.ts'
-import type { Io, NodeId } from '../../src/ids.ts'
+import type { Index, Io, NodeId } from '../../src/ids.ts'
 import type { Effect } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Input } from '../../src/raft/input.ts'
@@ -40,7 +40,8 @@ export interface Start {
   readonly log?: readonly number[]
   /** Index and term of what its log and its checkpoint start at. */
   readonly start?: readonly [index: number, term: number]
-  readonly counted?: boolean
+  /** By which entry it knows that it counts. */
+  readonly counted?: Index | null
   readonly canServe?: boolean
   /** Which disk it has, and which of others are in force at the start, when not those of the founding. */
   readonly disk?: string
@@ -56,7 +57,7 @@ export function startCore({
   votedFor,
   log = [],
   start = [0, 0],
-  counted = true,
+  counted = asIndex(0),
   canServe = true,
   disk = 'n1.1',
   inForce = {},
@@ -107,8 +108,10 @@ export function receive(
   from: string,
   message: Message,
   as: string | null = `${from}.1`,
+  since = core.state.log.lastIndex,
 ): readonly Effect[] {
-  return give(core, { kind: 'message', from: asNodeId(from), as: as === null ? null : asIncarnation(as), message })
+  const standing = as === null ? null : { disk: asIncarnation(as), since }
+  return give(core, { kind: 'message', from: asNodeId(from), as: standing, message })
 }
 
 /** `ms` later the turn ends. */

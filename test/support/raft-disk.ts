@@ -8,12 +8,22 @@ import type { Entry, HardState } from '../../src/raft/entry.ts'
 import { createImage, installedImage, writeImage } from './raft-log-image.ts'
 import type { LogImage, PrefixNames } from './raft-log-image.ts'
 
+/** What stands on a disk. */
+interface Contents {
+  readonly incarnation: Incarnation
+  readonly counted: Index | null
+  readonly checkpoint: Index | null
+  readonly hardState: HardState
+  readonly log: LogImage
+  readonly everDurable: ReadonlySet<number>
+}
+
 export interface Disk {
   incarnation: Incarnation
-  /** What the disks had that its member lost, oldest first: names of the prefixes that were durable on each. */
-  readonly lost: { readonly incarnation: Incarnation; readonly everDurable: ReadonlySet<number> }[]
-  /** It knows that it counts. */
-  counted: boolean
+  /** What is on the others that its member has had, as they were taken out. */
+  readonly lost: Contents[]
+  /** By which entry it knows that it counts. */
+  counted: Index | null
   /** Index of the checkpoint; 0 without one, null when it was lost. */
   checkpoint: Index | null
   hardState: HardState
@@ -47,7 +57,7 @@ export function createDisk(
   return {
     incarnation,
     lost: [],
-    counted: true,
+    counted: asIndex(0),
     checkpoint: asIndex(0),
     hardState: { currentTerm: stored.term, votedFor: stored.votedFor },
     log,
@@ -89,11 +99,27 @@ export function completeWrites(disk: Disk, names: PrefixNames, count: number): I
 
 /** Everything on it is gone, and it is another one: it does not know yet whether it counts. */
 export function wipeDisk(disk: Disk, node: NodeId): void {
-  disk.lost.push({ incarnation: disk.incarnation, everDurable: new Set(disk.everDurable) })
-  disk.incarnation = asIncarnation(`${node}.${disk.lost.length + 1}`)
-  disk.counted = false
-  disk.checkpoint = asIndex(0)
-  disk.hardState = { currentTerm: asTerm(0), votedFor: null }
-  disk.log = createImage(new Map(), [])
+  mount(disk, {
+    incarnation: asIncarnation(`${node}.${disk.lost.length + 2}`),
+    counted: null,
+    checkpoint: asIndex(0),
+    hardState: { currentTerm: asTerm(0), votedFor: null },
+    log: createImage(new Map(), []),
+    everDurable: new Set(),
+  })
+}
+
+/** The disk that was taken out first is there again, as it was; the present one is kept in its place. */
+export function remountDisk(disk: Disk): void {
+  const former = disk.lost.shift()
+  assert(former !== undefined, 'it has had another disk')
+  mount(disk, former)
+}
+
+function mount(disk: Disk, { everDurable, ...contents }: Contents): void {
+  const { incarnation, counted, checkpoint, hardState, log } = disk
+  disk.lost.push({ incarnation, counted, checkpoint, hardState, log, everDurable: new Set(disk.everDurable) })
+  Object.assign(disk, contents)
   disk.everDurable.clear()
+  for (const prefix of everDurable) disk.everDurable.add(prefix)
 }

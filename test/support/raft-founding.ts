@@ -21,7 +21,7 @@ export function foundedSetup(
     applied: asIndex(0),
     incarnation: firstDiskOf(self),
     incarnations: foundedWith(members),
-    counted: true,
+    counted: asIndex(0),
     canServe: true,
   }
 }

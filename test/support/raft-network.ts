@@ -1,12 +1,12 @@
 // The network in the world of the Raft core: messages under way, in the order of their sending. A link (one direction
 // between two members) can be cut, and can be held, so that only a test moves its messages.
-import type { Incarnation, NodeId } from '../../src/ids.ts'
-import type { Message } from '../../src/raft/message.ts'
+import type { NodeId } from '../../src/ids.ts'
+import type { Message, Standing } from '../../src/raft/message.ts'
 
 export interface Flight {
   readonly from: NodeId
   readonly to: NodeId
-  readonly as: Incarnation | null
+  readonly as: Standing | null
   readonly message: Message
   readonly dueAt: number
 }

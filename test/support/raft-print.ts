@@ -95,7 +95,7 @@ export function printEffect(effect: Effect): { text: string; trace: 'disk' | 'ap
     case 'ignoreSnapshot':
       return { text: `ignores a snapshot of ${effect.snapshot.index}/${effect.snapshot.term}`, trace: null }
     case 'storeCounted':
-      return { text: `stores that ${effect.incarnation} counts`, trace: null }
+      return { text: `stores that ${effect.incarnation} counts by entry ${effect.by}`, trace: null }
     case 'refuseReplacement':
       return { text: `does not replace ${effect.member}: ${effect.reason}`, trace: null }
     case 'send':

@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { assert, unreachable } from '../../src/assert.ts'
 import { asNodeId, asTerm } from '../../src/ids.ts'
-import { isCounted } from '../../src/raft/members.ts'
+import { inForce, isCounted } from '../../src/raft/members.ts'
 import { wakeAt } from '../../src/raft/step.ts'
 import { startWriting } from './raft-disk.ts'
 import { cutLink, take } from './raft-network.ts'
@@ -13,6 +13,7 @@ import { run } from './raft-run.ts'
 import { beginSending } from './raft-sendings.ts'
 import { completeSending, makeCheckpoint, trim } from './raft-snapshots.ts'
 import {
+  changeDisk,
   completeLoad,
   completeWrite,
   crash,
@@ -22,7 +23,6 @@ import {
   newestLeader,
   restart,
   resume,
-  wipe,
 } from './raft-world.ts'
 import type { Member, World, WorldEvent } from './raft-world.ts'
 
@@ -74,6 +74,7 @@ const weights = [
   [2, 'donate'],
   [1, 'loseState'],
   [3, 'wipe'],
+  [3, 'remount'],
   [4, 'replace'],
 ] as const
 
@@ -237,7 +238,9 @@ function play(world: World, { kind, pick, other, amount }: Action, position: num
       if (!member.isUp && mayLose(world, member)) member.disk.checkpoint = null
       return
     case 'wipe':
-      return wipeIfAllowed(world, member)
+      return changeDiskIfAllowed(world, member, 'empty')
+    case 'remount':
+      return changeDiskIfAllowed(world, member, 'former')
     case 'replace':
       return replaceWiped(world, newestLeader(world) ?? peer, member)
     default:
@@ -247,14 +250,14 @@ function play(world: World, { kind, pick, other, amount }: Action, position: num
 
 /** As many as a cluster can lose for ever at a time, and no more until they are back. Who cannot lead is lost as well. */
 function mayLose(world: World, member: Member): boolean {
-  const lost = world.members.filter((each) => each === member || !isWhole(each) || each.disk.checkpoint === null)
+  const lost = world.members.filter((each) => each === member || !isWhole(world, each) || each.disk.checkpoint === null)
   return lost.length <= (world.members.length - 1) / 2
 }
 
-function wipeIfAllowed(world: World, member: Member): void {
-  if (!mayLose(world, member)) return
+function changeDiskIfAllowed(world: World, member: Member, to: 'empty' | 'former'): void {
+  if (!mayLose(world, member) || (to === 'former' && member.disk.lost.length === 0)) return
   if (member.isUp) crash(world, member)
-  wipe(world, member, { dropOldFrames: true })
+  changeDisk(world, member, { to, dropOldFrames: true })
   revive(world, member)
 }
 
@@ -318,7 +321,7 @@ function heal(world: World): void {
   const isServed = run(
     world,
     world.now + healMs,
-    () => appliedEverywhere(world) > before && world.members.every(isWhole),
+    () => appliedEverywhere(world) > before && world.members.every((each) => isWhole(world, each)),
   )
   assert(isServed, `no proposal is applied everywhere, or not everybody counts, ${healMs} ms after all faults ended`)
   world.timer = null
@@ -338,15 +341,16 @@ function careFor(world: World): void {
   if (leader === null) return
   if (makeCheckpoint(world, leader)) trim(world, leader, 5)
   for (const member of world.members) {
-    if (!member.disk.counted) replaceWiped(world, leader, member)
+    if (!isCounted(member.state)) replaceWiped(world, leader, member)
     if (!member.state.canServe && leader.sendings.length === 0) beginSending(world, leader, member.id, 5)
   }
   give(world, leader, { kind: 'propose', payload: new Uint8Array(3).fill(122), note: null, exempt: true })
 }
 
-/** It counts, and could lead. */
-function isWhole({ state, disk }: Member): boolean {
-  return disk.counted && isCounted(state) && state.canServe
+/** It counts, as everybody has it in his log, and could lead. */
+function isWhole(world: World, { id, state, disk }: Member): boolean {
+  const isKnown = world.members.every((each) => inForce(each.state, id) === disk.incarnation)
+  return isCounted(state) && state.canServe && isKnown
 }
 
 function appliedEverywhere(world: World): number {

@@ -8,6 +8,7 @@
 //   snapshots 50; snapshots hold  how long one is on its way; with `hold` until it arrives by `arrive n1 n2`, or `fail n1 n2`
 //   donate n1 n2                  sends n2 the checkpoint of n1, though no core asked for it
 //   wipe n1 [frames]; damage n1   its disk is another, empty one; its checkpoint is lost; only while it is down
+//   remount n1                    the first disk it had is in place again, as it was; only while it is down
 //   replace n1 n2                 asks n1 to propose that n2 has the disk that it has
 import { assert } from '../../src/assert.ts'
 import { asIndex } from '../../src/ids.ts'
@@ -16,7 +17,7 @@ import { membersOf, one, worldOf } from './raft-scene.ts'
 import type { Verb } from './raft-scene.ts'
 import { beginSending } from './raft-sendings.ts'
 import { completeSending, makeCheckpoint, trim } from './raft-snapshots.ts'
-import { completeWrite, crash, endSending, give, restart, resume, wipe } from './raft-world.ts'
+import { changeDisk, completeWrite, crash, endSending, give, restart, resume } from './raft-world.ts'
 
 export const diskVerbs: Readonly<Record<string, Verb>> = {
   // ---- processes and disks
@@ -88,7 +89,12 @@ export const diskVerbs: Readonly<Record<string, Verb>> = {
   },
   wipe(scene, [name, frames]) {
     for (const member of membersOf(worldOf(scene), name)) {
-      wipe(worldOf(scene), member, { dropOldFrames: frames !== 'frames' })
+      changeDisk(worldOf(scene), member, { to: 'empty', dropOldFrames: frames !== 'frames' })
+    }
+  },
+  remount(scene, [name]) {
+    for (const member of membersOf(worldOf(scene), name)) {
+      changeDisk(worldOf(scene), member, { to: 'former', dropOldFrames: true })
     }
   },
   damage(scene, [name]) {

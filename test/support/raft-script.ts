@@ -62,8 +62,8 @@ function show(scene: Scene, event: WorldEvent): void {
   } else if (event.kind === 'sent') {
     scene.counts.set(event.message.kind, (scene.counts.get(event.message.kind) ?? 0) + 1)
     if (!scene.traces.has('messages')) return
-    const speaker =
-      event.as === firstDiskOf(event.from) ? event.from : `${event.from} (${event.as ?? 'does not count'})`
+    const disk = event.as?.disk ?? 'does not count'
+    const speaker = disk === firstDiskOf(event.from) ? event.from : `${event.from} (${disk})`
     scene.lines.push(`${time}${speaker} -> ${event.to} ${printMessage(event.message)}${event.isLost ? ' (lost)' : ''}`)
   } else if (event.kind === 'written' && scene.traces.has('disk')) {
     scene.lines.push(`${time}${event.member.id} has written up to ${event.io}`)

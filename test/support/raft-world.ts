@@ -4,12 +4,12 @@
 // the world live by itself.
 import { assert, unreachable } from '../../src/assert.ts'
 import { asClusterTime, asIndex } from '../../src/ids.ts'
-import type { Incarnation, Index, Io, NodeId } from '../../src/ids.ts'
+import type { Index, Io, NodeId } from '../../src/ids.ts'
 import type { Effect, InstallSnapshot, LoadEntries, Send, StoreCounted } from '../../src/raft/effect.ts'
 import type { Entry, SnapshotMeta } from '../../src/raft/entry.ts'
 import type { Input } from '../../src/raft/input.ts'
 import { checkState } from '../../src/raft/invariants.ts'
-import type { Message } from '../../src/raft/message.ts'
+import type { Message, Standing } from '../../src/raft/message.ts'
 import { createRaft, defaultRaftOptions } from '../../src/raft/state.ts'
 import type { RaftOptions, RaftState } from '../../src/raft/state.ts'
 import { step } from '../../src/raft/step.ts'
@@ -27,7 +27,7 @@ import {
   reckonTime,
 } from './raft-checks.ts'
 import type { History, Observed } from './raft-checks.ts'
-import { completeWrites, createDisk, startWriting, wipeDisk } from './raft-disk.ts'
+import { completeWrites, createDisk, startWriting, remountDisk, wipeDisk } from './raft-disk.ts'
 import type { Disk, StoredAtFirst } from './raft-disk.ts'
 import { firstDiskOf, foundedWith } from './raft-founding.ts'
 import { copyImage, installedImage, snapshotAt, storedLogOf, writeImage } from './raft-log-image.ts'
@@ -72,7 +72,7 @@ export type WorldEvent =
       readonly kind: 'sent'
       readonly from: NodeId
       readonly to: NodeId
-      readonly as: Incarnation | null
+      readonly as: Standing | null
       readonly message: Message
       readonly isLost: boolean
     }
@@ -313,10 +313,7 @@ function writeToDisk(world: World, member: Member, count: number): Io | null {
 }
 
 function checkDisks(world: World): void {
-  checkStillDurable(
-    world.history,
-    world.members.map(({ disk }) => disk),
-  )
+  checkStillDurable(world.history, world.members)
   for (const leader of world.members) {
     for (const { id, disk } of world.members) if (leader.isUp && id !== leader.id) checkMatch(leader, id, disk)
   }
@@ -327,7 +324,7 @@ export function completeLoad(world: World, member: Member): void {
   const request = member.loads.shift()
   if (request === undefined) return
   if (request.effect.kind === 'storeCounted') {
-    member.disk.counted = true
+    member.disk.counted = request.effect.by
     return give(world, member, { kind: 'countedStored' })
   }
   const { from, to, bytesMax, load: number } = request.effect
@@ -356,10 +353,15 @@ export function crash(world: World, member: Member, durable = 0): void {
   loseSendings(world, member.id)
 }
 
-/** Its disk is replaced by an empty one, which must not vote until the others have been told. Only while it is down. */
-export function wipe(world: World, member: Member, options: { dropOldFrames: boolean }): void {
+/** Its disk is replaced by an empty one, or by one that it has had, of which the others must be told. Only while it is down. */
+export function changeDisk(
+  world: World,
+  member: Member,
+  options: { to: 'empty' | 'former'; dropOldFrames: boolean },
+): void {
   assert(!member.isUp, 'a running process would notice')
-  wipeDisk(member.disk, member.id)
+  if (options.to === 'empty') wipeDisk(member.disk, member.id)
+  else remountDisk(member.disk)
   // Whoever meets it again does so over new connections, and drops what came over the old ones.
   if (options.dropOldFrames) {
     loseAll(world.network, ({ from, to }) => from === member.id || to === member.id)

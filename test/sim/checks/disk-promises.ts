@@ -5,8 +5,8 @@ import { assert } from '../../../src/assert.ts'
 import { asIndex, asTerm } from '../../../src/ids.ts'
 import type { Incarnation, Index, NodeId, Term } from '../../../src/ids.ts'
 import { termAt } from '../../../src/raft/log.ts'
-import type { Message } from '../../../src/raft/message.ts'
-import type { DurableDisk } from '../../support/memory-disk.ts'
+import type { Message, Standing } from '../../../src/raft/message.ts'
+import type { DurableDisk } from '../../../src/testing/memory-disk.ts'
 import type { Machine } from '../machine.ts'
 
 interface Promised {
@@ -19,7 +19,7 @@ interface Promised {
 
 /** A message, and as whom its sender speaks. */
 export interface Spoken {
-  readonly as: Incarnation | null
+  readonly as: Standing | null
   readonly message: Message
 }
 
@@ -32,8 +32,8 @@ export class DiskPromises {
     const disk = from.disk.durable()
     const { meta } = disk
     assert(meta !== null, `11: ${from.id} speaks without a name`)
-    const isItself = as === null || (meta.counted && as === meta.incarnation)
-    assert(isItself, `H28: ${from.id} speaks as ${as}, its disk is ${meta.incarnation}, counted: ${meta.counted}`)
+    const isItself = as === null || (meta.counted !== null && as.disk === meta.incarnation)
+    assert(isItself, `H28: ${from.id} speaks as ${as?.disk}, its disk is ${meta.incarnation}, counted: ${meta.counted}`)
     const isPreVote = message.kind === 'preVote' || message.kind === 'preVoteResponse'
     assert(isPreVote || disk.hardState.currentTerm >= message.term, `11: ${from.id} speaks in a term it has not stored`)
     const promised = this.#promisedBy(meta.incarnation)
@@ -87,7 +87,7 @@ export class DiskPromises {
     assert(!isInLog || termAt(raft.log, index) === stored, `11: ${from.id} acknowledges another entry`)
   }
 
-  #vote(voter: Machine, as: Incarnation | null, term: Term, candidate: NodeId): void {
+  #vote(voter: Machine, as: Standing | null, term: Term, candidate: NodeId): void {
     const { meta, hardState } = voter.disk.durable()
     assert(as !== null, `H28: ${voter.id} votes in term ${term}, but does not count`)
     const key = `${meta?.incarnation} ${term}`

@@ -16,6 +16,13 @@ export class DisksInForce {
     if (note?.kind === 'memberReplaced') this.#replaced.push({ index, note })
   }
 
+  /** Whether it is the disk of its member that is in force, as far as is committed anywhere. */
+  isCommitted({ id, node, disk }: Machine): boolean {
+    const founder = node?.founding?.members.find((member) => member.id === id)?.incarnation
+    const last = this.#replaced.findLast(({ note }) => note.member === id)
+    return disk.durable().meta?.incarnation === (last?.note.incarnation ?? founder)
+  }
+
   /** By member, for somebody who leads with this log. */
   for(machine: Machine, raft: RaftState): ReadonlyMap<NodeId, Incarnation> {
     const founders = machine.node?.founding?.members ?? []

@@ -3,14 +3,14 @@
 import t from 'tap'
 import { assert } from '../../../src/assert.ts'
 import { asIncarnation, asIndex, asIo, asTerm } from '../../../src/ids.ts'
-import type { Incarnation, NodeId } from '../../../src/ids.ts'
+import type { NodeId } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
-import type { Message } from '../../../src/raft/message.ts'
+import type { Message, Standing } from '../../../src/raft/message.ts'
 import { append } from '../../../src/raft/log.ts'
 import { becomeLeader } from '../../../src/raft/roles.ts'
 import { createRaft } from '../../../src/raft/state.ts'
 import type { RaftState } from '../../../src/raft/state.ts'
-import { MemoryDisk } from '../../support/memory-disk.ts'
+import { MemoryDisk } from '../../../src/testing/memory-disk.ts'
 import type { Machine } from '../machine.ts'
 import { Script } from '../script.ts'
 import { RaftChecks } from './raft-checks.ts'
@@ -52,7 +52,7 @@ function leadFromNothing(machine: Machine, term: number): void {
   const hardState = { currentTerm: asTerm(term), votedFor: self }
   const start = { index: asIndex(0), term: asTerm(0), time: raft.log.lastTime }
   const empty = { start, lastIndex: asIndex(0), lastTime: start.time, spans: [], notes: [] }
-  const identity = { incarnation, incarnations, counted: true, canServe: true, applied: asIndex(0) }
+  const identity = { incarnation, incarnations, counted: asIndex(0), canServe: true, applied: asIndex(0) }
   Object.assign(raft, createRaft({ self, members, options, random, now, ...identity, stored: { ...empty, hardState } }))
   becomeLeader(raft, [])
 }
@@ -65,8 +65,9 @@ function proposeAlone(machine: Machine): RaftState {
   return raft
 }
 
-function nameOf({ disk }: Machine): Incarnation | null {
-  return disk.durable().meta?.incarnation ?? null
+function nameOf({ disk }: Machine): Standing | null {
+  const { meta } = disk.durable()
+  return meta === null ? null : { disk: meta.incarnation, since: asIndex(0) }
 }
 
 function says(from: Machine, to: NodeId, checks: RaftChecks, message: Message, as = nameOf(from)): () => void {
@@ -176,11 +177,14 @@ t.test('H28, 6 an acknowledgement counts only as that of the disk in force, and 
   script.pass(100)
   checks.turned(a)
   const message: Message = { kind: 'appendAccepted', term: raft.currentTerm, round: 1, matchIndex: raft.log.lastIndex }
-  t.throws(says(b, a.id, checks, message, asIncarnation('another')), /^H28: n\d speaks as another/)
+  t.throws(
+    says(b, a.id, checks, message, { disk: asIncarnation('another'), since: asIndex(0) }),
+    /^H28: n\d speaks as another/,
+  )
   const { meta } = b.disk.durable()
   assert(meta !== null, 'it has a name')
-  Object.assign(meta, { counted: false })
-  t.throws(says(b, a.id, checks, message), /^H28: n\d speaks as \S+, its disk is \S+, counted: false/)
+  Object.assign(meta, { counted: null })
+  t.throws(says(b, a.id, checks, message), /^H28: n\d speaks as \S+, its disk is \S+, counted: null/)
   const vote: Message = { kind: 'requestVoteResponse', term: raft.currentTerm, granted: true }
   t.throws(says(b, a.id, checks, vote, null), /^H28: n\d votes in term \d+, but does not count/)
   checks.sent(b, a.id, { as: null, message })

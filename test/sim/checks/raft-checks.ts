@@ -60,6 +60,11 @@ export class RaftChecks {
     return this.#committed[index - 1] ?? null
   }
 
+  /** Whether the machine has the disk that counts, as far as is committed. */
+  hasDiskInForce(machine: Machine): boolean {
+    return this.#inForce.isCommitted(machine)
+  }
+
   /** 3: the same (index, term) is the same entry behind the same prefix, on whatever disk it comes. */
   written(machine: Machine, batch: LogBatch): void {
     const raft = machine.node?.replica?.core.raft
@@ -158,7 +163,7 @@ export class RaftChecks {
     if (inForce === undefined) return false
     if (this.promises.hasAcknowledged(inForce, currentTerm, commitIndex)) return true
     const { meta, firstIndex, entryAt } = machine.disk.durable()
-    if (meta?.incarnation !== inForce || !meta.counted) return false
+    if (meta?.incarnation !== inForce || meta.counted === null) return false
     return commitIndex < firstIndex || entryAt(commitIndex)?.term === currentTerm
   }
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import { assert } from '../../../src/assert.ts'
 import { asClusterTime, asIndex, asLockName, asRun, asTerm } from '../../../src/ids.ts'
 import { apply } from '../../../src/lockfsm/apply.ts'
-import type { FlippedBit } from '../../support/memory-disk.ts'
+import type { FlippedBit } from '../../../src/testing/memory-disk.ts'
 import type { Machine } from '../machine.ts'
 import type { Script } from '../script.ts'
 import { doesCount, eager, leads, said, scene, takeIn, wipe, work } from './scene.ts'
@@ -86,6 +86,25 @@ t.test('a minority without a state: the others go on, and those who vote without
   script.until(() => [b, c].every(doesCount), 'both have a state again')
   script.until(() => script.isSettled, 'and have caught up')
   t.equal(script.read(c), grant.token)
+})
+
+t.test('a lost state comes back in a quiet cluster, too, whose leader let the last mark pass', async (t) => {
+  const { script, a, b, c } = scene({ keeping: eager })
+  work(script, a)
+  script.until(() => script.isSettled, 'all have it')
+  // It is still busy with one checkpoint when the mark of the next is applied.
+  a.disk.stall()
+  work(script, b)
+  script.pass(500)
+  a.disk.resume()
+  script.until(() => script.isSettled, 'it has caught up')
+  const { checkpoint } = a.disk.durable().state
+  t.ok(leads(a) && checkpoint !== null && checkpoint.index < c.disk.durable().start.index, 'c needs a later one')
+  c.crash(true)
+  t.ok(c.disk.flipBit({ kind: 'checkpoint' }))
+  c.start()
+  script.until(() => doesCount(c), 'it has a state again')
+  t.ok(script.hold(c))
 })
 
 t.test(
@@ -216,6 +235,22 @@ t.test('S7 a member whose lock table differs from that of the majority stops, an
   t.ok(script.now - since < 3000, `after ${script.now - since} ms`)
   t.equal(script.world.failures.size, 1)
   t.ok(script.hold(a))
+})
+
+t.test('S7 one that is started again with what differs stops as soon as it meets the others', async (t) => {
+  const { script, a, b } = scene({ keeping: eager })
+  const { failures } = script.world
+  script.openSession(a, 600_000)
+  script.until(() => script.isSettled, 'all have it')
+  tamper(script, b, 700_000)
+  work(script, a)
+  script.until(() => failures.has(b.id), 'it stops')
+  failures.delete(b.id)
+  b.start()
+  const since = script.now
+  script.until(() => failures.has(b.id), 'it stops')
+  t.equal(failures.get(b.id)?.code, 'diverged')
+  t.ok(script.now - since < 3000, `after ${script.now - since} ms, and without another checkpoint`)
 })
 
 t.test('S7 when no two lock tables agree, all stop 10 s later: nobody can say who is right', async (t) => {

@@ -5,7 +5,7 @@ import { assert } from '../../../src/assert.ts'
 import { asLockName } from '../../../src/ids.ts'
 import type { Origin } from '../../../src/lockfsm/command.ts'
 import { answerOf } from '../script.ts'
-import { askToTakeIn, doesCount, eager, leads, said, scene, takeIn, wipe, work } from './scene.ts'
+import { askToTakeIn, doesCount, eager, leads, remount, said, scene, takeIn, wipe, work } from './scene.ts'
 
 t.test('H28 (a) an empty disk does not elect who lacks what the lost one had acknowledged', async (t) => {
   const { script, a, b, c: w } = scene()
@@ -158,6 +158,103 @@ t.test('a disk that was replaced and comes back is refused, and says so', async 
   script.until(() => script.world.failures.has(w.id), 'it ends')
   t.equal(script.world.failures.get(w.id)?.code, 'stranger')
   t.match(script.world.failures.get(w.id)?.message, /another disk/)
+})
+
+t.test('a disk that was replaced before it ever counted is refused, too', async (t) => {
+  const { script, a, b, c: w } = scene()
+  wipe(script, w)
+  t.equal(askToTakeIn(script, w, a), 'done')
+  w.start()
+  const named = w.disk
+  script.until(() => named.durable().meta?.founded === true, 'it is let in')
+  w.crash(true)
+  t.equal(named.durable().meta?.counted, null, 'and does not know yet that it counts')
+  wipe(script, w)
+  takeIn(script, w, b)
+  remount(w, named)
+  w.start()
+  script.until(() => script.world.failures.has(w.id), 'it ends')
+  t.match(script.world.failures.get(w.id), { code: 'stranger', message: /another disk/ })
+})
+
+t.test('H28 a former disk that is named again counts for nothing before that is committed without it', async (t) => {
+  const { script, a, b, c: w } = scene()
+  const former = w.disk
+  wipe(script, w)
+  takeIn(script, w, a)
+  const grant = script.hold(a, { ttlMs: 600_000 })
+  script.until(() => script.isSettled, 'all know')
+  script.isolate(b)
+  remount(w, former)
+  t.equal(askToTakeIn(script, w, a), 'unknown', 'a alone is no majority without W')
+  w.start()
+  script.pass(8000)
+  t.notOk(leads(a) || leads(w), 'nor with the disk that it names')
+  script.world.failures.delete(w.id)
+  script.heal()
+  script.until(() => leads(a) || leads(b), 'two of three can talk')
+  script.pass(1000)
+  takeIn(script, w, leads(a) ? a : b)
+  t.equal(script.holder(), grant.token)
+})
+
+t.test('H24 a former disk that is named again serves, under runs above those of the disk between', async (t) => {
+  const { script, a, b: w } = scene()
+  const former = w.disk
+  wipe(script, w)
+  takeIn(script, w, a)
+  work(script, w, 3)
+  remount(w, former)
+  t.equal(askToTakeIn(script, w, a), 'done')
+  w.start()
+  script.until(() => doesCount(w) && script.isSettled, 'it counts')
+  work(script, w, 3)
+  w.crash(false)
+  w.start()
+  script.until(() => script.isSettled, 'it is back')
+  work(script, w, 3)
+  t.ok(script.replicaOf(w).readiness().ready)
+})
+
+t.test('a snapshot from before a former disk was named again does not end it', async (t) => {
+  const { script, a, b: w } = scene({ keeping: eager })
+  const former = w.disk
+  wipe(script, w)
+  takeIn(script, w, a)
+  work(script, a)
+  // Until the last checkpoint is so young that the next is some entries away.
+  const isYoung = (): boolean => (a.disk.durable().state.checkpoint?.index ?? 0) >= script.replicaOf(a).appliedIndex - 1
+  for (let tries = 0; tries < 20 && !isYoung(); tries++) {
+    work(script, a, 1)
+    script.pass(300)
+  }
+  t.ok(isYoung())
+  remount(w, former)
+  t.equal(askToTakeIn(script, w, a), 'done')
+  w.start()
+  script.until(() => doesCount(w) && script.isSettled, 'it counts')
+  t.ok(said(script, new RegExp(`${w.id} taking a snapshot`)) > 0)
+  t.ok(script.replicaOf(w).readiness().ready)
+})
+
+t.test('H24 a process that is named again while it runs goes on under a run of the entry that names it', async (t) => {
+  const { script, a, b: w, c } = scene()
+  const former = w.disk
+  wipe(script, w)
+  takeIn(script, w, a)
+  remount(w, former)
+  // It hears of neither entry before both are there, but that it may serve: its log is from before.
+  script.world.network.cut(a.id, w.id)
+  script.world.network.cut(c.id, w.id)
+  w.start()
+  script.pass(300)
+  const told = script.acquire(w, { requestId: script.requestId() })
+  t.equal(askToTakeIn(script, w, a), 'done')
+  script.heal()
+  script.until(() => told.reply !== null, 'its client is told')
+  script.until(() => doesCount(w) && script.isSettled, 'it counts')
+  work(script, w, 3)
+  t.ok(script.replicaOf(w).readiness().ready)
 })
 
 t.test('a word that was given twice does what one does, and one for nobody is refused', async (t) => {

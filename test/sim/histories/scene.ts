@@ -4,6 +4,7 @@ import { assert } from '../../../src/assert.ts'
 import { asLockName } from '../../../src/ids.ts'
 import type { Incarnation } from '../../../src/ids.ts'
 import type { KeepingOptions } from '../../../src/node/keeping.ts'
+import type { MemoryDisk } from '../../../src/testing/memory-disk.ts'
 import type { Machine } from '../machine.ts'
 import type { Scenario } from '../scenario.ts'
 import { Script } from '../script.ts'
@@ -54,6 +55,11 @@ export function wipe(script: Script, machine: Machine): Incarnation {
   return incarnationOf(machine)
 }
 
+/** A disk that the machine has had is in place of the one it has. */
+export function remount(machine: Machine, disk: MemoryDisk): void {
+  machine.mount(disk)
+}
+
 /** An operator asks `member` to have `machine` be who has its present disk; the answer. */
 export function askToTakeIn(script: Script, machine: Machine, member: Machine): string {
   const incarnation = incarnationOf(machine)
@@ -74,7 +80,7 @@ export function takeIn(script: Script, machine: Machine, member: Machine): void 
 }
 
 export function doesCount({ isUp, node, disk }: Machine): boolean {
-  return isUp && node?.replica?.hasState === true && disk.durable().meta?.counted === true
+  return isUp && node?.replica?.hasState === true && (disk.durable().meta?.counted ?? null) !== null
 }
 
 export function leads({ isUp, node }: Machine): boolean {

@@ -1,0 +1,4 @@
+import t from 'tap'
+import { testVerbs } from './verbs.ts'
+
+testVerbs(t, 'real')
