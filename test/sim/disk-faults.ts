@@ -145,14 +145,14 @@ export class DiskFaults {
     operator.hold(victim)
     victim.crash(this.#random.chance(0.5))
     const { disk } = victim
-    const { meta } = disk.durable()
+    const announced = disk.durable().meta?.run
     if (disk.loseTail('log', this.#random.whole(1, 6)) > 0) {
-      const { hardState, lastIndex } = disk.durable()
+      const { hardState, lastIndex, meta } = disk.durable()
+      // A run is stored to be told: who has met it refuses an earlier one.
+      const hasForgotten = raftChecks.promises.hasForgotten(disk.durable()) || meta?.run !== announced
       const isWitnessed =
         hardState.currentTerm < currentTerm ? heard > 0 : hardState.currentTerm === currentTerm && lastIndex < heard
-      // What nobody was promised may be lost. Its run it has told whomever it met.
-      const isRunLost = (disk.durable().meta?.run ?? 0) < (meta?.run ?? 0)
-      const hasForgotten = isRunLost || raftChecks.promises.hasForgotten(disk.durable())
+      // What nobody was promised may be lost.
       if (isWitnessed || hasForgotten) injuries.hurt(victim, 'lostTail')
       if (isWitnessed) {
         raftChecks.promises.excuse(disk.durable())
