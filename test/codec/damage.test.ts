@@ -206,7 +206,7 @@ t.test('who would be stored under a name that no disk of ours takes is refused',
     )
   }
   const view = (...record: unknown[]) => ['n1', [], null, false, null, record]
-  const welcome = (...record: unknown[]) => packr.pack([2, [2, 'n1', hex, 1, '', 0, 0, view(...record)]])
+  const welcome = (...record: unknown[]) => packr.pack([2, [3, 'n1', hex, 1, '', 0, 0, view(...record)]])
   const members = [['n1', hex]]
   t.equal(
     isRefused(() => decodeFrame(welcome([hex, members, [['a', 1]], []]))),
@@ -228,8 +228,8 @@ t.test('who would be stored under a name that no disk of ours takes is refused',
 })
 
 t.test('a node that speaks another version is refused by its number, whatever else it says', async (t) => {
-  const hello = packr.pack([1, 'n1', [3, 'something', 'new']])
-  t.throws(() => decodeFrame(hello), { message: /version 3, not 2/ })
+  const hello = packr.pack([1, 'n1', [4, 'something', 'new']])
+  t.throws(() => decodeFrame(hello), { message: /version 4, not 3/ })
 })
 
 t.test('hostile lengths and nesting cost neither memory nor the stack', async (t) => {

@@ -1,4 +1,5 @@
 // What members of a founded cluster of three say of themselves.
+import { protocolVersion } from '../../src/codec/introduction.ts'
 import type { Introduction } from '../../src/codec/introduction.ts'
 import { asClusterId, asIncarnation, asIndex, asRun, asTerm } from '../../src/ids.ts'
 import type { Incarnation, NodeId } from '../../src/ids.ts'
@@ -7,7 +8,7 @@ export function introduce(node: NodeId, { run = 1, incarnation = 'i' } = {}): In
   const [clusterId, record] = [asClusterId('c'.repeat(32)), null]
   const founding = { members: 'n1,n2,n3', limits: {}, backup: null, clusterId, founded: true, record }
   return {
-    version: 2,
+    version: protocolVersion,
     node,
     incarnation: diskNamed(incarnation),
     run: asRun(run),

@@ -3,7 +3,7 @@
 // alone. All comparisons are against the history of the whole run, not against what happens to be true now.
 import { assert } from '../../src/assert.ts'
 import { asIndex } from '../../src/ids.ts'
-import type { ClusterTime, Index, NodeId, Term } from '../../src/ids.ts'
+import type { ClusterTime, Incarnation, Index, NodeId, Term } from '../../src/ids.ts'
 import type { Apply, Persist, ReadReady } from '../../src/raft/effect.ts'
 import type { Entry } from '../../src/raft/entry.ts'
 import type { Message, Standing } from '../../src/raft/message.ts'
@@ -12,6 +12,7 @@ import { inForce } from '../../src/raft/members.ts'
 import { majority } from '../../src/raft/quorum.ts'
 import type { RaftState } from '../../src/raft/state.ts'
 import type { Disk } from './raft-disk.ts'
+import { firstDiskOf } from './raft-founding.ts'
 import { emptyPrefix, imageTermAt, payloadText, prefixAt } from './raft-log-image.ts'
 import type { LogImage, PrefixNames } from './raft-log-image.ts'
 
@@ -190,6 +191,12 @@ function namingIn({ entries }: LogImage, member: NodeId): Index {
   return naming?.index ?? asIndex(0)
 }
 
+/** The disk that it says. */
+function namedIn(log: LogImage, member: NodeId): Incarnation {
+  const note = log.entries[namingIn(log, member) - 1]?.note
+  return note?.kind === 'memberReplaced' ? note.incarnation : firstDiskOf(member)
+}
+
 /** By that entry, or one behind it. What its log starts behind is committed, and needs no word of its own. */
 function knowsThatItCounts({ counted, log }: Pick<Disk, 'counted' | 'log'>, naming: Index): boolean {
   return counted !== null && (counted >= naming || log.start >= naming)
@@ -212,7 +219,10 @@ export function checkStillDurable(history: History, members: readonly Pick<Obser
   const prefix = history.committed.at(-1) ?? emptyPrefix
   // A wiped disk had it perhaps; before it counts again, it has it.
   const durableOn = members.filter(({ id, disk }) => {
-    return !knowsThatItCounts(disk, namingIn(history.committedLog, id)) || prefixAt(disk.log, committed) === prefix
+    const counts =
+      disk.incarnation === namedIn(history.committedLog, id) &&
+      knowsThatItCounts(disk, namingIn(history.committedLog, id))
+    return !counts || prefixAt(disk.log, committed) === prefix
   }).length
   assert(durableOn >= majority(members.length), `committed entry ${committed} is durable on ${durableOn} disks only`)
 }
