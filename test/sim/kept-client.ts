@@ -23,6 +23,8 @@ export interface KeptStyle {
   readonly waitMs: number
   readonly onLost: OnLost
   readonly withSession: number
+  /** How far it is from all nodes: a way takes so long in the mean. */
+  readonly farMs: number
 }
 
 export interface KeptCounts {
@@ -266,7 +268,7 @@ export class KeptClient {
   }
 
   #newProcess(): KeptProcess {
-    const process = new KeptProcess(this.#world, this.#random.fork(`process ${++this.#count}`))
+    const process = new KeptProcess(this.#world, this.#random.fork(`process ${++this.#count}`), this.#style)
     process.onTurn = () => this.#beginTurn()
     return process
   }

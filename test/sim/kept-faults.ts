@@ -57,8 +57,8 @@ export function* disturb(parts: {
         timeline.after(4 * lengthMs(), () => (network.swallowed = null))
         break
       case 'delay':
-        network.delayMs = random.pick([30, 300, 1500])
-        timeline.after(2 * lengthMs(), () => (network.delayMs = 0))
+        network.delayMs = network.farMs + random.pick([30, 300, 1500])
+        timeline.after(2 * lengthMs(), () => (network.delayMs = network.farMs))
         break
       case 'kill':
         if (random.chance(0.3)) process.kill()

@@ -20,8 +20,9 @@ export interface ClientNetwork {
   /** Chances that a request is lost on its way, or its answer. */
   lostRequests: number
   lostAnswers: number
-  /** Added to the way there, and to the way back, in the mean. */
+  /** Added to the way there, and to the way back, in the mean; `farMs` of it always. */
   delayMs: number
+  readonly farMs: number
   /** Nodes that nothing reaches or leaves. */
   readonly cut: Set<NodeId>
   /** Renewals of this lock never arrive, whoever is asked, and others do. */
@@ -45,7 +46,7 @@ export class KeptProcess {
   readonly worker: SimProcess
   readonly keeper: LeaseKeeper
   readonly clock: Clock
-  readonly network: ClientNetwork = { lostRequests: 0, lostAnswers: 0, delayMs: 0, cut: new Set(), swallowed: null }
+  readonly network: ClientNetwork
   /** Virtual time at which the last suspension ended. */
   resumedAt = -Infinity
   /** Runs before anything else whenever the thread of the user does something. */
@@ -56,9 +57,10 @@ export class KeptProcess {
   readonly #toRenewer: ToRenewer[] = []
   readonly #fromRenewer: FromRenewer[] = []
 
-  constructor(world: World, random: Random) {
+  constructor(world: World, random: Random, { farMs }: { readonly farMs: number }) {
     this.#world = world
     this.#random = random
+    this.network = { lostRequests: 0, lostAnswers: 0, delayMs: farMs, farMs, cut: new Set(), swallowed: null }
     const rate = random.between(0.999, 1.001)
     const bootOffset = random.between(0, 1e7)
     this.#clockFault = { rate, offset: random.between(0, 1e7) }

@@ -94,5 +94,6 @@ function drawStyle(random: Random): KeptStyle {
     waitMs: random.pick([0, 2000, 8000]),
     onLost: random.pick(['abort', 'abort', 'exit', 'kill']),
     withSession: random.pick([0, 0.5, 1]),
+    farMs: random.pick([0, 0, 20, 200]),
   }
 }
