@@ -1,0 +1,47 @@
+// A child process that is read line by line and may be stopped: a mutant can loop for ever.
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+export interface ChildOptions {
+  readonly cwd: string
+  /** It is killed when it has said nothing for so long. */
+  readonly silenceMs: number
+  /** Returns true when enough is known: then it is killed. */
+  readonly take: (line: string) => boolean
+}
+
+export type ChildEnd =
+  | { readonly kind: 'ended'; readonly status: string }
+  | { readonly kind: 'enough' }
+  | { readonly kind: 'silent' }
+
+/** Runs a script of Node.js. */
+export function runChild(args: readonly string[], { cwd, silenceMs, take }: ChildOptions): Promise<ChildEnd> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd, env: childEnvironment(), stdio: ['ignore', 'pipe', 'ignore'] })
+    let end: ChildEnd | null = null
+    const stop = (why: ChildEnd): void => {
+      end ??= why
+      child.kill('SIGKILL')
+    }
+    let timer = setTimeout(() => stop({ kind: 'silent' }), silenceMs)
+    const lines = createInterface({ input: child.stdout })
+    lines.on('line', (line) => {
+      clearTimeout(timer)
+      if (end !== null) return
+      timer = setTimeout(() => stop({ kind: 'silent' }), silenceMs)
+      if (take(line)) stop({ kind: 'enough' })
+    })
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      clearTimeout(timer)
+      resolve(end ?? { kind: 'ended', status: `${code ?? signal}` })
+    })
+  })
+}
+
+/** Without what a test runner that started us would load into it. */
+function childEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, TAP_CHILD_ID: __, TAP: ___, ...rest } = process.env
+  return rest
+}
