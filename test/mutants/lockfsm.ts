@@ -198,4 +198,70 @@ export const lockMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'who fetches an unattended grant has it taken away all the same',
+    breaks: 'S5, H14',
+    edits: [
+      {
+        file: 'src/lockfsm/attempts.ts',
+        find: 'change.giveBackAt = null;\n    scheduleRequest',
+        put: 'scheduleRequest',
+      },
+    ],
+  },
+  {
+    name: 'a renewal by token does not claim the grant',
+    breaks: 'S5, H14',
+    edits: [
+      {
+        file: 'src/lockfsm/grants.ts',
+        find: 'change.claimed = true;\n    change.giveBackAt = null;',
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'a renewal does not claim the session',
+    breaks: 'S5, H14',
+    edits: [
+      {
+        file: 'src/lockfsm/sessions.ts',
+        find: 'change.deadline = renewed;\n    claimSession(state, session);',
+        put: 'change.deadline = renewed;',
+      },
+    ],
+  },
+  {
+    name: 'an opening that is repeated after the end opens another session',
+    breaks: 'S4',
+    edits: [
+      {
+        file: 'src/lockfsm/sessions.ts',
+        find: "if (ended !== null)\n        return refused({ code: 'session_ended', session: ended });",
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'a request that was cancelled before it came is granted',
+    breaks: 'S4, H15',
+    edits: [
+      {
+        file: 'src/lockfsm/requests.ts',
+        find: "remember(state, key, { how: 'refused', token: null });",
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'a node that is lost loses attempts that came later',
+    breaks: 'H12',
+    edits: [
+      {
+        file: 'src/lockfsm/attempts.ts',
+        find: '(attempt.run === run && attempt.number <= number)',
+        put: 'attempt.run === run',
+      },
+    ],
+  },
 ]

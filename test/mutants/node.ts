@@ -254,4 +254,88 @@ export const nodeMutants: readonly Mutant[] = [
     edits: [{ file: 'src/node/frame.ts', find: 'if (crc32(frame) !== crc)', put: 'if (false)' }],
     unseen: 'its links carry whole frames',
   },
+  {
+    name: 'the run is told before it is stored',
+    breaks: 'H24, old_run',
+    edits: [
+      {
+        file: 'src/node/node.ts',
+        find: 'this.#disk.store({ meta: this.#meta }, () => {\n            const meet',
+        put: 'this.#disk.store({ meta: this.#meta }, () => {});\n        (() => {\n            const meet',
+      },
+      {
+        file: 'src/node/node.ts',
+        find: 'else\n                meet();\n        });',
+        put: 'else\n                meet();\n        })();',
+      },
+    ],
+    tests: ['node/starting', 'node/founding'],
+  },
+  {
+    name: 'no leader is said to a call whose command has left',
+    breaks: 'S4',
+    edits: [
+      {
+        file: 'src/node/calls.ts',
+        find: "if (neverLeft)\n                this.#settle(call, { kind: 'noLeader' });",
+        put: "if (neverLeft || call.phase === 'open')\n                this.#settle(call, { kind: 'noLeader' });",
+      },
+    ],
+  },
+  {
+    name: 'new commands are sent before all that must go again',
+    breaks: 'H20',
+    edits: [
+      {
+        file: 'src/node/own-commands.ts',
+        find: 'if (this.#position === this.#sent.length)\n            this.#putUnsent',
+        put: 'this.#putUnsent',
+      },
+    ],
+  },
+  {
+    name: 'frames of a link that was replaced are read',
+    breaks: 'DESIGN 6, B71',
+    edits: [
+      {
+        file: 'src/node/peers.ts',
+        find: 'if (this.#stopped || (from !== null && from.accepted !== link))',
+        put: 'if (this.#stopped)',
+      },
+    ],
+  },
+  {
+    name: 'a read joins the round that is under way',
+    breaks: 'S6, B67',
+    edits: [
+      {
+        file: 'src/node/read-rounds.ts',
+        find: 'this.#gathered.add(waiting);',
+        put: '(this.#round?.reads ?? this.#gathered).add(waiting);',
+      },
+    ],
+  },
+  {
+    name: 'a loaded state is not compared with its digest',
+    breaks: 'B117, S7',
+    edits: [
+      {
+        file: 'src/node/loading-state.ts',
+        find: 'if (digest !== checkpoint.digest)',
+        put: 'if (false)',
+      },
+    ],
+    unseen: 'its records are damaged by their checksums only',
+  },
+  {
+    name: 'a silent link is never given up',
+    breaks: 'L3',
+    edits: [
+      {
+        file: 'src/node/link-watch.ts',
+        find: 'const silentTicksMax = 5;',
+        put: 'const silentTicksMax = Infinity;',
+      },
+    ],
+  },
 ]

@@ -351,4 +351,82 @@ export const raftMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a member is replaced before the leader has committed an entry of its term',
+    breaks: 'B93',
+    edits: [
+      {
+        file: 'src/raft/replacement.ts',
+        find: "if (!hasCommittedInTerm(state, role))\n        return 'takingOver';",
+        put: '',
+      },
+    ],
+    faults: 'disk',
+  },
+  {
+    name: 'an answer to an earlier poll counts for this one',
+    breaks: 'B45',
+    edits: [
+      {
+        file: 'src/raft/election.ts',
+        find: 'message.poll !== role.poll || ',
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'who is granted a pre-vote enters its term',
+    breaks: 'B47',
+    edits: [
+      {
+        file: 'src/raft/step.ts',
+        find: 'return !message.granted;',
+        put: 'return true;',
+      },
+    ],
+  },
+  {
+    name: 'a late answer proves contact now',
+    breaks: 'B54',
+    edits: [
+      {
+        file: 'src/raft/replication.ts',
+        find: 'roundStartedAt(leader.rounds, round)',
+        put: 'roundStartedAt(leader.rounds, leader.rounds.current)',
+      },
+    ],
+  },
+  {
+    name: 'what a member had before it started again is counted',
+    breaks: 'B22',
+    edits: [
+      {
+        file: 'src/raft/replication.ts',
+        find: 'progress.matchIndex = asIndex(0);\n        progress.countedIndex = asIndex(0);',
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'behind a truncation time goes on from what was dropped',
+    breaks: 'S5, B24',
+    edits: [
+      {
+        file: 'src/raft/log.ts',
+        find: 'log.lastTime = log.window.at(-1)?.time ?? asClusterTime(0);',
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'entries are trimmed while they are read',
+    breaks: 'B80',
+    edits: [
+      {
+        file: 'src/raft/snapshot.ts',
+        find: 'end = Math.min(end, from - 1);',
+        put: 'void from;',
+      },
+    ],
+  },
 ]

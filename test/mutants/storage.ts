@@ -93,4 +93,16 @@ export const storageMutants: readonly Mutant[] = [
     edits: [{ file: 'src/storage/read-log.ts', find: 'if (chainBefore !== before.chain)', put: 'if (false)' }],
     unseen,
   },
+  {
+    name: 'the checkpoint of another log is loaded',
+    breaks: 'B117, H30',
+    edits: [
+      {
+        file: 'src/storage/identity.ts',
+        find: 'if (checkpoint.chain === chain)',
+        put: 'if (checkpoint.chain !== null)',
+      },
+    ],
+    tests: ['storage/judge-state'],
+  },
 ]
