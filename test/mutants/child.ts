@@ -20,6 +20,8 @@ export function runChild(args: readonly string[], { cwd, silenceMs, take }: Chil
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd, env: childEnvironment(), stdio: ['ignore', 'pipe', 'ignore'] })
     let end: ChildEnd | null = null
+    const orphan = (): void => void child.kill('SIGKILL')
+    process.once('exit', orphan)
     const stop = (why: ChildEnd): void => {
       end ??= why
       child.kill('SIGKILL')
@@ -35,13 +37,14 @@ export function runChild(args: readonly string[], { cwd, silenceMs, take }: Chil
     child.on('error', reject)
     child.on('close', (code, signal) => {
       clearTimeout(timer)
+      process.off('exit', orphan)
       resolve(end ?? { kind: 'ended', status: `${code ?? signal}` })
     })
   })
 }
 
-/** Without what a test runner that started us would load into it. */
+/** Without what a test runner that started us would load into it; how long a test may take is judged by its silence. */
 function childEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, TAP_CHILD_ID: __, TAP: ___, ...rest } = process.env
-  return rest
+  return { ...rest, TAP_TIMEOUT: '0' }
 }

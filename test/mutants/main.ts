@@ -27,6 +27,8 @@ const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 
 const chosen = mutants.filter(({ name, number }) => `${number ?? ''}` === values.only || name.includes(values.only))
 assert(chosen.length > 0, `no mutant is named like ${values.only}`)
+// Copies and children go with us.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 console.log(head)
 const findings: Finding[] = []
 const waiting = [...chosen]

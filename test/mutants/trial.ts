@@ -1,8 +1,9 @@
 // One mutant on trial: the tests, then the simulator. What does not end is caught only if the same without the mistake
 // takes a tenth of the time at most; otherwise it is given more of it, for the machine may just be slow.
+import { assert } from '../../src/assert.ts'
+import type { Mutant } from './mutant.ts'
 import { hunt } from './seeds.ts'
 import type { Hunt, SeedRange } from './seeds.ts'
-import type { Mutant } from './mutant.ts'
 import { runTest, testsFor } from './unit-tests.ts'
 import type { Verdict } from './unit-tests.ts'
 import type { Workshop } from './workshop.ts'
@@ -32,7 +33,7 @@ export interface Finding {
 export async function tryMutant(mutant: Mutant, workshop: Workshop, options: TrialOptions): Promise<Finding> {
   workshop.apply(mutant.edits)
   try {
-    const test = options.withTests ? await firstTestToFail(mutant, workshop.root, options.repository) : null
+    const test = options.withTests ? await firstTestToFail(mutant, workshop, options.repository) : null
     if (mutant.unseen !== undefined || options.seeds === 0) return { mutant, test, seeds: null, why: '' }
     const { seeds, why } = await seedsToFail(mutant, workshop.root, options)
     return { mutant, test, seeds, why }
@@ -41,14 +42,26 @@ export async function tryMutant(mutant: Mutant, workshop: Workshop, options: Tri
   }
 }
 
-async function firstTestToFail(mutant: Mutant, root: string, repository: string): Promise<string | null> {
+async function firstTestToFail(mutant: Mutant, workshop: Workshop, repository: string): Promise<string | null> {
+  const { root } = workshop
   for (const test of testsFor(root, mutant)) {
     const run = (folder: string, silenceMs: number): Promise<Verdict> => runTest(folder, test, silenceMs)
     const verdict = await patiently(run, { root, repository })
-    if (verdict.kind === 'failed') return verdict.title
-    if (verdict.kind === 'stuck') return `${test}, which did not end`
+    if (verdict.kind === 'passed') continue
+    await seePassing(test, workshop, mutant)
+    return verdict.kind === 'failed' ? verdict.title : `${test}, which did not end`
   }
   return null
+}
+
+/** A test that fails without a mistake, too, catches none. */
+async function seePassing(test: string, workshop: Workshop, { edits }: Mutant): Promise<void> {
+  if (workshop.passing.has(test)) return
+  workshop.restore(edits)
+  const { kind } = await runTest(workshop.root, test, endlessMs)
+  assert(kind === 'passed', `${test} fails without a mutant`)
+  workshop.passing.add(test)
+  workshop.apply(edits)
 }
 
 async function seedsToFail(

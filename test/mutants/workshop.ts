@@ -9,6 +9,8 @@ const parent = '.holdfast'
 
 export class Workshop {
   readonly root: string
+  /** Tests that were seen to pass here without a mutant. */
+  readonly passing = new Set<string>()
   readonly #repository: string
 
   constructor(repository: string) {
