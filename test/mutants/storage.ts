@@ -49,6 +49,7 @@ export const storageMutants: readonly Mutant[] = [
         this.#current = current;`,
       },
     ],
+    tests: ['storage/crash-points'],
     unseen,
   },
   {
@@ -61,6 +62,7 @@ export const storageMutants: readonly Mutant[] = [
         put: 'await chained.write();',
       },
     ],
+    tests: ['storage/level-sync'],
     unseen,
   },
   {
@@ -79,6 +81,7 @@ export const storageMutants: readonly Mutant[] = [
         put: 'process.nextTick(done, asError(error));',
       },
     ],
+    tests: ['storage/level-crash', 'storage/level-log-store'],
     unseen,
   },
   {
@@ -91,6 +94,7 @@ export const storageMutants: readonly Mutant[] = [
     name: 'the chain of the log is not verified',
     breaks: 'B119',
     edits: [{ file: 'src/storage/read-log.ts', find: 'if (chainBefore !== before.chain)', put: 'if (false)' }],
+    tests: ['storage/verify-log'],
     unseen,
   },
   {
