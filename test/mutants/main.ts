@@ -31,11 +31,13 @@ assert(chosen.length > 0, `no mutant is named like ${values.only}`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 console.log(head)
 const findings: Finding[] = []
+const useless = new Set<string>()
 const waiting = [...chosen]
 await Promise.all(Array.from({ length: Math.min(jobs, chosen.length) }, work))
 console.log(`\n${summary(findings, seeds)}`)
 for (const finding of findings.filter(survived)) console.log(`survived: ${finding.mutant.name}`)
-if (findings.some(survived)) process.exitCode = 1
+for (const test of useless) console.log(`fails without a mutant: ${test}`)
+if (findings.some(survived) || useless.size > 0) process.exitCode = 1
 
 /** Tries what waits, in a copy of its own. */
 async function work(): Promise<void> {
@@ -50,6 +52,7 @@ async function work(): Promise<void> {
     }
   } finally {
     process.off('exit', dispose)
+    for (const [test, passes] of workshop.passes) if (!passes) useless.add(test)
     dispose()
   }
 }

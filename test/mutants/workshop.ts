@@ -9,8 +9,8 @@ const parent = '.holdfast'
 
 export class Workshop {
   readonly root: string
-  /** Tests that were seen to pass here without a mutant. */
-  readonly passing = new Set<string>()
+  /** Of tests that failed with a mutant: whether they pass without one. */
+  readonly passes = new Map<string, boolean>()
   readonly #repository: string
 
   constructor(repository: string) {
