@@ -38,7 +38,9 @@ export function runChild(args: readonly string[], { cwd, silenceMs, take }: Chil
     child.on('close', (code, signal) => {
       clearTimeout(timer)
       process.off('exit', orphan)
-      resolve(end ?? { kind: 'ended', status: `${code ?? signal}` })
+      // By somebody who needs the machine: that says nothing of the mutant.
+      if (end === null && signal === 'SIGKILL') reject(new Error(`${args.join(' ')} was killed from outside`))
+      else resolve(end ?? { kind: 'ended', status: `${code ?? signal}` })
     })
   })
 }

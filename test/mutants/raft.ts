@@ -179,6 +179,7 @@ export const raftMutants: readonly Mutant[] = [
         put: "{ kind: 'candidate', voteIo, grantedBy: new Set([state.self]),",
       },
     ],
+    unseen: 'its clusters have three or five members, whose votes are asked for when the own is stored',
   },
   {
     name: 'a leader counts its own log before it is on disk',

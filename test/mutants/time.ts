@@ -13,6 +13,7 @@ export const timeMutants: readonly Mutant[] = [
         put: 'apply(lock, { time: Math.max(lock.time, entry.time, Math.floor(this.#parts.host.now())),',
       },
     ],
+    tests: ['sim/histories/time', 'sim/histories/elections'],
   },
   {
     name: 'a new leader begins at the time that heartbeats told',
@@ -43,6 +44,7 @@ export const timeMutants: readonly Mutant[] = [
       },
       { file: 'src/node/turns.ts', find: 'const now = this.#host.now();', put: 'const now = this.wokenAt;' },
     ],
+    tests: ['sim/histories/time'],
   },
   {
     name: 'behind a stall time counts before the sockets were looked at again',
