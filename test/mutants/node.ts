@@ -338,4 +338,30 @@ export const nodeMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a node whose disk will be named again learns its run at once',
+    breaks: 'H24, H28',
+    edits: [
+      {
+        file: 'src/node/applying.ts',
+        find: 'if (namedAt(core.raft, self) > this.#index)\n            return;',
+        put: '',
+      },
+    ],
+    tests: ['sim/histories/replaced-disks'],
+    faults: 'disk',
+  },
+  {
+    name: 'a run goes on when the disk was replaced and named again',
+    breaks: 'H24, S4',
+    edits: [
+      {
+        file: 'src/node/applying.ts',
+        find: 'return this.#run !== null && runOf(lock, self, run) !== this.#run;',
+        put: 'return false;',
+      },
+    ],
+    tests: ['sim/histories/replaced-disks'],
+    faults: 'disk',
+  },
 ]

@@ -5,32 +5,40 @@ export const head = '| mutant | breaks | caught by | seeds | the simulator said 
 
 const saidMax = 90
 
-export function row({ mutant, test, seeds, why }: Finding): string {
+export function row({ mutant, tests, simulator }: Finding): string {
   const number = mutant.number === undefined ? '' : `${mutant.number}. `
+  const why = simulator?.why ?? ''
   const said = why.length > saidMax ? `${why.slice(0, saidMax)}…` : why
-  const cells = [number + mutant.name, mutant.breaks, test ?? '-', `${seeds ?? '-'}`, mutant.unseen ?? said]
+  const seeds = simulator === null ? '-' : `${simulator.seeds ?? `>${simulator.budget}`}`
+  const cells = [number + mutant.name, mutant.breaks, tests?.caught?.title ?? '-', seeds, mutant.unseen ?? said]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }
 
-export function survived({ test, seeds }: Finding): boolean {
-  return test === null && seeds === null
+export function survived({ tests, simulator }: Finding): boolean {
+  return (tests?.caught ?? null) === null && (simulator?.seeds ?? null) === null
 }
 
-/** Over the mutants that the simulator could see; one that it did not find took more seeds than any that it did. */
-export function medianSeeds(findings: readonly Finding[]): number {
-  const needed = findings.filter(({ mutant }) => mutant.unseen === undefined).map(({ seeds }) => seeds ?? Infinity)
+/** One that the simulator did not find took more seeds than any that it did; half of all took no more than the median. */
+function medianSeeds(findings: readonly Finding[], budget: number): string {
+  const needed = findings.map(({ simulator }) => simulator?.seeds ?? Infinity)
   const ascending = needed.toSorted((a, b) => a - b)
-  return ascending[Math.floor((ascending.length - 1) / 2)] ?? Infinity
+  const median = ascending[Math.floor((ascending.length - 1) / 2)] ?? Infinity
+  return median === Infinity ? `above ${budget}` : `${median}`
 }
 
 export function summary(findings: readonly Finding[], budget: number): string {
-  const byTest = findings.filter(({ test }) => test !== null).length
-  const bySeed = findings.filter(({ seeds }) => seeds !== null).length
-  const blind = findings.filter(({ mutant }) => mutant.unseen !== undefined).length
-  const median = medianSeeds(findings)
-  return (
-    `${findings.length} mutants: ${byTest} caught by a test, ${bySeed} by the simulator within ${budget} seeds ` +
-    `(median ${median === Infinity ? `above ${budget}` : median}; ${blind} it cannot see), ` +
-    `${findings.filter(survived).length} survived`
+  const byTest = findings.filter(({ tests }) => (tests?.caught ?? null) !== null).length
+  const bySeed = findings.filter(({ simulator }) => (simulator?.seeds ?? null) !== null).length
+  const visible = findings.filter(({ mutant }) => mutant.unseen === undefined)
+  const revisions = new Set(
+    findings.flatMap(({ tests, simulator }) => [tests, simulator]).map((each) => each?.revision),
   )
+  revisions.delete(undefined)
+  return [
+    `${findings.length} mutants: ${byTest} caught by a test, ${bySeed} by the simulator within ${budget} seeds, ` +
+      `${findings.filter(survived).length} survived both`,
+    `median of seeds: ${medianSeeds(visible, budget)} over the ${visible.length} in reach of the simulator, ` +
+      `${medianSeeds(findings, budget)} over all`,
+    `found out at ${[...revisions].join(', ')}`,
+  ].join('\n')
 }

@@ -5,6 +5,7 @@ import { hunt } from './seeds.ts'
 import type { Hunt, SeedRange } from './seeds.ts'
 import { runTest, testsFor } from './unit-tests.ts'
 import type { Verdict } from './unit-tests.ts'
+import type { Caught, Hunted, SimulatorSaid, TestsSaid, Verdicts } from './verdicts.ts'
 import type { Workshop } from './workshop.ts'
 
 const firstSilenceMs = 120_000
@@ -17,37 +18,49 @@ export interface TrialOptions {
   /** How many seeds the simulator may take; 0: it is not asked. */
   readonly seeds: number
   readonly withTests: boolean
+  readonly verdicts: Verdicts
+  /** Whether verdicts that are there count, instead of being found anew. */
+  readonly resume: boolean
 }
 
 export interface Finding {
   readonly mutant: Mutant
-  /** Title of the first test that failed; null: none did, or none was run. */
-  readonly test: string | null
-  /** How many seeds it took, the one that failed included; null: more than there were. */
-  readonly seeds: number | null
-  /** What the simulator said. */
-  readonly why: string
+  /** Null: they were not asked. */
+  readonly tests: TestsSaid | null
+  readonly simulator: SimulatorSaid | null
 }
 
 export async function tryMutant(mutant: Mutant, workshop: Workshop, options: TrialOptions): Promise<Finding> {
+  const { verdicts, seeds, resume, withTests, repository } = options
+  const looks = seeds > 0 && mutant.unseen === undefined
+  let tests = resume ? verdicts.tests(mutant) : null
+  let simulator = resume && looks ? verdicts.simulator(mutant, seeds) : null
   workshop.apply(mutant.edits)
   try {
-    const test = options.withTests ? await firstTestToFail(mutant, workshop, options.repository) : null
-    if (mutant.unseen !== undefined || options.seeds === 0) return { mutant, test, seeds: null, why: '' }
-    const { seeds, why } = await seedsToFail(mutant, workshop.root, options)
-    return { mutant, test, seeds, why }
+    if (withTests) {
+      const lastTime = verdicts.tests(mutant)?.caught?.file ?? null
+      tests ??= verdicts.keepTests(mutant, await firstTestToFail(mutant, workshop, { repository, lastTime }))
+    }
+    if (looks) simulator ??= verdicts.keepSimulator(mutant, await seedsToFail(mutant, workshop.root, options))
+    return { mutant, tests, simulator }
   } finally {
     workshop.restore(mutant.edits)
   }
 }
 
-async function firstTestToFail(mutant: Mutant, workshop: Workshop, repository: string): Promise<string | null> {
+async function firstTestToFail(
+  mutant: Mutant,
+  workshop: Workshop,
+  { repository, lastTime }: { readonly repository: string; readonly lastTime: string | null },
+): Promise<Caught> {
   const { root } = workshop
-  for (const test of testsFor(root, mutant)) {
-    const run = (folder: string, silenceMs: number): Promise<Verdict> => runTest(folder, test, silenceMs)
+  const all = testsFor(root, mutant)
+  const inOrder = lastTime !== null && all.includes(lastTime) ? [...new Set([lastTime, ...all])] : all
+  for (const file of inOrder) {
+    const run = (folder: string, silenceMs: number): Promise<Verdict> => runTest(folder, file, silenceMs)
     const verdict = await patiently(run, { root, repository })
-    if (verdict.kind === 'passed' || !(await passesWithout(mutant, test, workshop))) continue
-    return verdict.kind === 'failed' ? verdict.title : `${test}, which did not end`
+    if (verdict.kind === 'passed' || !(await passesWithout(mutant, file, workshop))) continue
+    return { title: verdict.kind === 'failed' ? verdict.title : `${file}, which did not end`, file }
   }
   return null
 }
@@ -63,25 +76,21 @@ async function passesWithout({ edits }: Mutant, test: string, workshop: Workshop
   return kind === 'passed'
 }
 
-async function seedsToFail(
-  mutant: Mutant,
-  root: string,
-  { repository, seeds }: TrialOptions,
-): Promise<{ seeds: number | null; why: string }> {
+async function seedsToFail(mutant: Mutant, root: string, { repository, seeds }: TrialOptions): Promise<Hunted> {
   const faults: SeedRange['faults'] = mutant.faults ?? 'all'
   // Again from behind a seed that was merely slow.
   for (let from = 1; from <= seeds;) {
     const range: SeedRange = { from, to: seeds, faults }
     const first = await hunt(root, range, firstSilenceMs)
     if (first.kind === 'clean') break
-    if (first.kind === 'failed') return { seeds: first.seed, why: first.why }
+    if (first.kind === 'failed') return { budget: seeds, seeds: first.seed, why: first.why }
     const one = { from: first.seed, to: first.seed, faults }
     const again = await patiently((folder, silenceMs) => hunt(folder, one, silenceMs), { root, repository })
-    if (again.kind === 'failed') return { seeds: again.seed, why: again.why }
-    if (again.kind === 'stuck') return { seeds: again.seed, why: 'did not end' }
+    if (again.kind === 'failed') return { budget: seeds, seeds: again.seed, why: again.why }
+    if (again.kind === 'stuck') return { budget: seeds, seeds: again.seed, why: 'did not end' }
     from = first.seed + 1
   }
-  return { seeds: null, why: '' }
+  return { budget: seeds, seeds: null, why: '' }
 }
 
 /** Runs the mutant; when it does not end, the original for comparison, and then perhaps the mutant once more. */
