@@ -34,11 +34,12 @@ export function summary(findings: readonly Finding[], budget: number): string {
     findings.flatMap(({ tests, simulator }) => [tests, simulator]).map((each) => each?.revision),
   )
   revisions.delete(undefined)
-  return [
+  const caught =
     `${findings.length} mutants: ${byTest} caught by a test, ${bySeed} by the simulator within ${budget} seeds, ` +
-      `${findings.filter(survived).length} survived both`,
+    `${findings.filter(survived).length} survived both`
+  const median =
     `median of seeds: ${medianSeeds(visible, budget)} over the ${visible.length} in reach of the simulator, ` +
-      `${medianSeeds(findings, budget)} over all`,
-    `found out at ${[...revisions].join(', ')}`,
-  ].join('\n')
+    `${medianSeeds(findings, budget)} over all`
+  const told = `found out at ${[...revisions].join(', ')}`
+  return (budget === 0 ? [caught, told] : [caught, median, told]).join('\n')
 }

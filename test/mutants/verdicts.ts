@@ -59,7 +59,8 @@ export class Verdicts {
   simulator(mutant: Mutant, budget: number): SimulatorSaid | null {
     const said = this.#simulator.get(mutant.name)
     if (said?.edits !== digestOf([mutant.edits, mutant.faults])) return null
-    return (said.seeds ?? said.budget + 1) <= budget || (said.seeds === null && said.budget >= budget) ? said : null
+    const holds = said.seeds === null ? budget <= said.budget : said.seeds <= budget
+    return holds ? said : null
   }
 
   keepTests({ name, edits }: Mutant, caught: Caught): TestsSaid {
