@@ -2,7 +2,8 @@
 // with a dead one.
 import t from 'tap'
 import { assert } from '../../../src/assert.ts'
-import { answerOf, Script } from '../script.ts'
+import { asLockName } from '../../../src/ids.ts'
+import { answerOf, grantOf, Script } from '../script.ts'
 import type { Told } from '../script.ts'
 
 /** What a renewal that was answered said of its session. */
@@ -39,29 +40,41 @@ t.test('H1 a renewal is not answered by another node’s renewal of the same ses
   t.equal(renewed(throughB).ttlMs, 12_000, 'and is answered by its outcome')
 })
 
-t.test('H2 a renewal that was read after a stall is not stamped with a time from before it', async (t) => {
+t.test('H2 a command that was read after a stall is not stamped with a time from before it', async (t) => {
   const script = new Script().found()
-  const { leader } = script
+  const { leader, follower } = script
   const { session } = script.openSession(leader, 2000)
   script.pass(300)
   const { process } = leader
   assert(process !== null, 'it runs')
-  // The next timer of the node fires, then the loop stalls before it reads its sockets.
+  // While its disk is busy a leader gathers commands, for 5 ms at most: then the next turn appends all that has come.
+  leader.disk.stall()
+  script.acquire(leader, { requestId: script.requestId(), lock: asLockName('written') })
+  script.pass(20)
+  const gatheredAt = script.now
+  script.acquire(leader, { requestId: script.requestId(), lock: asLockName('gathered') })
+  // The timer of that turn fires, then the loop stalls before it reads its sockets.
   const setTimer = process.setTimer.bind(process)
   let stalls = 1
   process.setTimer = (delayMs, fire) =>
     setTimer(delayMs, () => {
       fire()
-      if (stalls-- > 0) process.pauseUntil(script.now + 190)
+      if (script.now >= gatheredAt + 5 && stalls-- > 0) process.pauseUntil(script.now + 190)
     })
   script.until(() => process.isPaused, 'the loop stalls')
-  script.pass(185)
-  const told = script.renew(leader, session)
-  script.until(() => told.reply !== null, 'the renewal is answered')
-  const until = told.sentAt + renewed(told).validForMs
+  script.pass(160)
+  const renewal = script.renew(follower, session)
+  const acquire = script.acquire(follower, { requestId: script.requestId(), ttlMs: 2000 })
+  script.until(() => renewal.reply !== null && acquire.reply !== null, 'both are answered')
+  const sessionUntil = renewal.sentAt + renewed(renewal).validForMs
+  const { token, validForMs } = grantOf(acquire)
+  const grantUntil = acquire.sentAt + validForMs
+  leader.disk.resume()
   script.pass(4000)
-  t.ok(endOf(script, session) >= until, `ended at ${endOf(script, session)}, promised until ${until}`)
-  t.ok(endOf(script, session) < until + 1500, 'and it does end')
+  const endOfGrant = script.world.lockChecks.lives.grants.get(token)?.ended?.at ?? Infinity
+  t.ok(endOfGrant >= grantUntil, `the grant ended at ${endOfGrant}, promised until ${grantUntil}`)
+  t.ok(endOf(script, session) >= sessionUntil, `the session at ${endOf(script, session)}, until ${sessionUntil}`)
+  t.ok(endOf(script, session) < sessionUntil + 1500, 'and it does end')
 })
 
 t.test('H4 nothing but entries moves cluster time: a new leader starts at the last entry', async (t) => {
