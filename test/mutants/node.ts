@@ -288,8 +288,11 @@ export const nodeMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/node/own-commands.ts',
-        find: 'if (this.#position === this.#sent.length)\n            this.#putUnsent',
-        put: 'this.#putUnsent',
+        find: 'while (this.#position < this.#sent.length && this.#bytesOnRoute < windowBytes) {',
+        put: `const again = this.#position;
+        this.#putUnsent(ready, sending);
+        this.#position = again;
+        while (this.#position < this.#sent.length && this.#bytesOnRoute < windowBytes) {`,
       },
     ],
   },
@@ -337,19 +340,6 @@ export const nodeMutants: readonly Mutant[] = [
         put: 'const silentTicksMax = Infinity;',
       },
     ],
-  },
-  {
-    name: 'a node whose disk will be named again learns its run at once',
-    breaks: 'H24, H28',
-    edits: [
-      {
-        file: 'src/node/applying.ts',
-        find: 'if (namedAt(core.raft, self) > this.#index)\n            return;',
-        put: '',
-      },
-    ],
-    tests: ['sim/histories/replaced-disks'],
-    faults: 'disk',
   },
   {
     name: 'a run goes on when the disk was replaced and named again',

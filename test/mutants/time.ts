@@ -86,7 +86,7 @@ export const timeMutants: readonly Mutant[] = [
     name: 'an idle leader steps once a second',
     breaks: 'H9, L1',
     edits: [{ file: 'src/node/replica.ts', find: 'Math.min(now + 50,', put: 'Math.min(now + 1000,' }],
-    tests: ['sim/histories/time'],
+    tests: ['node/node'],
   },
   {
     name: 'what is due at a time ends a millisecond later',
