@@ -39,6 +39,7 @@ export class World {
   readonly trace: Trace
   readonly network: SimNetwork
   readonly machines: readonly Machine[]
+  readonly #machineById: ReadonlyMap<NodeId, Machine>
   readonly frontend: Frontend
   readonly raftChecks: RaftChecks
   readonly lockChecks: LockChecks
@@ -84,6 +85,7 @@ export class World {
       },
     })
     this.machines = this.#createMachines()
+    this.#machineById = new Map(this.machines.map((machine) => [machine.id, machine]))
     this.injuries = new Injuries(this.machines, this.wiped, (machine) => this.raftChecks.hasDiskInForce(machine))
     this.operator = new Operator(this)
     this.lockChecks = new LockChecks({
@@ -109,7 +111,7 @@ export class World {
   }
 
   machine(id: NodeId): Machine {
-    const machine = this.machines.find((candidate) => candidate.id === id)
+    const machine = this.#machineById.get(id)
     if (machine === undefined) throw new Error(`no machine ${id}`)
     return machine
   }
