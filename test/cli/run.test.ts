@@ -105,7 +105,8 @@ t.test('on a terminal the command reads what is typed, and control-C reaches it'
   const words = [process.execPath, program, 'run', '--ttl', '60s', 'terminal', '--', 'sh', '-c', script]
   const { NODE_OPTIONS: _ours, ...env } = process.env
   const line = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
-  const terminal = spawn('script', ['-qec', line, '/dev/null'], { env: { ...env, ...here } })
+  // exec: a shell in between would be interrupted too, and some then end at once with a code of their own.
+  const terminal = spawn('script', ['-qec', `exec ${line}`, '/dev/null'], { env: { ...env, ...here } })
   t.teardown(() => terminal.kill('SIGKILL'))
   const typist = new Running(terminal)
   await typist.says('ready')

@@ -12,6 +12,7 @@ import type { LogBatch } from '../../src/storage/log-store.ts'
 import { BoundChecks } from './checks/bounds.ts'
 import { KeepingChecks } from './checks/keeping-checks.ts'
 import { LockChecks } from './checks/lock-checks.ts'
+import { drawScrutiny } from './checks/scrutiny.ts'
 import { TimeChecks } from './checks/time-checks.ts'
 import { RaftChecks } from './checks/raft-checks.ts'
 import type { SharedFacts } from './caller.ts'
@@ -39,6 +40,7 @@ export class World {
   readonly trace: Trace
   readonly network: SimNetwork
   readonly machines: readonly Machine[]
+  readonly #machineById: ReadonlyMap<NodeId, Machine>
   readonly frontend: Frontend
   readonly raftChecks: RaftChecks
   readonly lockChecks: LockChecks
@@ -84,15 +86,19 @@ export class World {
       },
     })
     this.machines = this.#createMachines()
+    this.#machineById = new Map(this.machines.map((machine) => [machine.id, machine]))
     this.injuries = new Injuries(this.machines, this.wiped, (machine) => this.raftChecks.hasDiskInForce(machine))
     this.operator = new Operator(this)
+    const scrutiny = drawScrutiny(this.random.fork('scrutiny'))
     this.lockChecks = new LockChecks({
+      scrutiny,
       limits: defaultLimits,
       now: () => this.timeline.now,
       random: this.random.fork('checks'),
     })
     this.raftChecks = new RaftChecks(this.machines, (entry) => this.#committed(entry))
     this.#keepingChecks = new KeepingChecks({
+      scrutiny,
       committedAt: (index) => this.raftChecks.committedAt(index),
       isTampered: ({ id }) => this.tampered.has(id),
     })
@@ -109,7 +115,7 @@ export class World {
   }
 
   machine(id: NodeId): Machine {
-    const machine = this.machines.find((candidate) => candidate.id === id)
+    const machine = this.#machineById.get(id)
     if (machine === undefined) throw new Error(`no machine ${id}`)
     return machine
   }

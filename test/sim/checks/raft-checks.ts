@@ -15,6 +15,7 @@ import type { Machine } from '../machine.ts'
 import { DiskPromises } from './disk-promises.ts'
 import type { Spoken } from './disk-promises.ts'
 import { DisksInForce, entryOf } from './in-force.ts'
+import { isSameBytes, isSameData } from './same-data.ts'
 
 interface SeenEntry {
   readonly prevTerm: Term
@@ -231,8 +232,7 @@ function isSame(a: Entry, b: Entry): boolean {
     a.index === b.index &&
     a.term === b.term &&
     a.time === b.time &&
-    JSON.stringify(a.note) === JSON.stringify(b.note) &&
-    a.payload.length === payload.length &&
-    a.payload.every((byte, position) => byte === payload[position])
+    isSameData(a.note, b.note) &&
+    isSameBytes(a.payload, payload)
   )
 }
