@@ -1,7 +1,8 @@
 // `npm run mutants`: makes one mistake at a time in a copy of the compiled code and asks who notices. `--only TEXT` takes the
 // mutants whose name has it, or whose number it is, `--quick` the sample of `npm test`; `--seeds N` is what the simulator may
-// take (0: it is not asked), `--jobs N` how many mutants are tried at once, `--seeds-only` leaves the tests out, `--resume`
-// goes on with what an earlier run found out. Fails when a mutant survives both.
+// take (0: it is not asked), `--seeds-only` leaves the tests out, `--jobs N` is how many mutants are tried at once (as many
+// as there are processors), `--resume` goes on with what an earlier run found out. Fails when a mutant survives both.
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -18,7 +19,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     seeds: { type: 'string' },
-    jobs: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: `${availableParallelism()}` },
     quick: { type: 'boolean', default: false },
     'seeds-only': { type: 'boolean', default: false },
     resume: { type: 'boolean', default: false },

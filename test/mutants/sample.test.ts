@@ -52,6 +52,8 @@ t.test('a verdict does not count for other edits, nor one of the simulator for o
   verdicts.keepSimulator(first, { budget: 60, seeds: null, why: '' })
   t.equal(verdicts.simulator(first, 60)?.seeds, null)
   t.equal(verdicts.simulator(first, 61), null, 'perhaps the next seed would see it')
+  t.equal(verdicts.cleared(first), 60, 'but there is no need to begin again')
+  t.equal(verdicts.cleared(other), 0)
 })
 
 t.test('the sum counts what the simulator did not find as more seeds than it had, and names survivors', async (t) => {

@@ -76,10 +76,11 @@ async function passesWithout({ edits }: Mutant, test: string, workshop: Workshop
   return kind === 'passed'
 }
 
-async function seedsToFail(mutant: Mutant, root: string, { repository, seeds }: TrialOptions): Promise<Hunted> {
+async function seedsToFail(mutant: Mutant, root: string, options: TrialOptions): Promise<Hunted> {
+  const { repository, seeds, verdicts, resume } = options
   const faults: SeedRange['faults'] = mutant.faults ?? 'all'
   // Again from behind a seed that was merely slow.
-  for (let from = 1; from <= seeds;) {
+  for (let from = resume ? verdicts.cleared(mutant) + 1 : 1; from <= seeds;) {
     const range: SeedRange = { from, to: seeds, faults }
     const first = await hunt(root, range, firstSilenceMs)
     if (first.kind === 'clean') break

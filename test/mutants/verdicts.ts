@@ -63,6 +63,12 @@ export class Verdicts {
     return holds ? said : null
   }
 
+  /** So many seeds, from the first on, did not see it. */
+  cleared({ name, edits, faults }: Mutant): number {
+    const said = this.#simulator.get(name)
+    return said?.edits === digestOf([edits, faults]) && said.seeds === null ? said.budget : 0
+  }
+
   keepTests({ name, edits }: Mutant, caught: Caught): TestsSaid {
     const said: TestsSaid = { ...this.#head(name, edits), kind: 'tests', caught }
     return this.#keep(said)
