@@ -87,6 +87,7 @@ export const timeMutants: readonly Mutant[] = [
     breaks: 'H9, L1',
     edits: [{ file: 'src/node/replica.ts', find: 'Math.min(now + 50,', put: 'Math.min(now + 1000,' }],
     tests: ['node/node'],
+    unseen: 'its heartbeats come every 75 ms, and each is a step',
   },
   {
     name: 'what is due at a time ends a millisecond later',
@@ -123,12 +124,23 @@ export const timeMutants: readonly Mutant[] = [
   },
   {
     name: 'what a grant is valid for counts from the grant, not from the attempt',
-    breaks: 'H8, S5',
+    breaks: 'H8',
     edits: [
       {
         file: 'src/lockfsm/queue.ts',
         find: 'granted(request, attempt.carriedAt)',
         put: 'granted(request, step.state.time)',
+      },
+    ],
+  },
+  {
+    name: 'the TTL of a lock runs while its request waits',
+    breaks: 'H8',
+    edits: [
+      {
+        file: 'src/lockfsm/queue.ts',
+        find: 'later(state, request.ttlMs)',
+        put: '(request.attempts[0]?.carriedAt ?? state.time) + request.ttlMs',
       },
     ],
   },
