@@ -268,7 +268,7 @@ t.test('twenty thousand commands are taken back, or refused, in a moment', async
   const bench = new Bench()
   const count = 20_000
   const submit = () => Array.from({ length: count }, () => bench.commands.submit({ command: release, learn: () => {} }))
-  const [toTakeBack, since] = [submit(), performance.now()]
+  const [toTakeBack, since] = [submit(), process.cpuUsage()]
   t.ok(toTakeBack.every((submitted) => submitted.takeBack()))
   submit()
   bench.commands.nextSending(true)
@@ -278,7 +278,8 @@ t.test('twenty thousand commands are taken back, or refused, in a moment', async
     Array.from({ length: count }, (_, position) => position + 1),
   )
   t.equal(bench.commands.size, 0)
-  const tookMs = performance.now() - since
+  // Of this process: how busy the machine is with others does not count.
+  const tookMs = process.cpuUsage(since).user / 1000
   t.ok(tookMs < 1500, `${Math.round(tookMs)} ms`)
 })
 
