@@ -43,7 +43,10 @@ t.test('a verdict does not count for other edits, nor one of the simulator for o
   const verdicts = new Verdicts(temporaryFolder(t))
   const other: Mutant = { ...first, edits: [{ file: 'src/x.ts', find: 'a', put: 'b' }] }
   verdicts.keepTests(first, caught)
+  t.equal(verdicts.tests(first)?.caught?.title, 'a test')
   t.equal(verdicts.tests(other), null)
+  verdicts.keepTests(first, null)
+  t.equal(verdicts.tests(first), null, 'who survived is asked again')
   verdicts.keepSimulator(first, { budget: 60, seeds: 7, why: 'S1' })
   t.equal(verdicts.simulator(other, 60), null)
   t.equal(verdicts.simulator(first, 7)?.seeds, 7)

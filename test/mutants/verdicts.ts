@@ -50,9 +50,10 @@ export class Verdicts {
     for (const line of lines) this.#take(parsed(line))
   }
 
+  /** Only one that caught it: there may be a test now that does. */
   tests({ name, edits }: Mutant): TestsSaid | null {
     const said = this.#tests.get(name)
-    return said?.edits === digestOf(edits) ? said : null
+    return said?.edits === digestOf(edits) && said.caught !== null ? said : null
   }
 
   /** Only one that a budget of so many seeds could not change. */
