@@ -67,7 +67,7 @@ export const electionMutants: readonly Mutant[] = [
     number: 24,
     name: 'what members have reached is counted unsorted',
     breaks: 'B16',
-    edits: [{ file: 'src/raft/quorum.ts', find: 'values.toSorted((a, b) => b - a)', put: '[...values]' }],
+    edits: [{ file: 'src/raft/quorum.ts', find: 'let greatest = null;', put: 'return values[needed - 1] ?? 0;' }],
   },
   {
     name: 'a candidate counts its own vote before it is on disk',

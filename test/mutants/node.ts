@@ -164,11 +164,12 @@ export const nodeMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/node/disk-writer.ts',
-        find: 'this.#write({ ...mergeWrites(writes), installed: null }, () => {',
-        put: `const begun = writes.at(-1);
-        if (begun !== undefined) this.#events.durable(begun.io);
-        this.#write({ ...mergeWrites(writes), installed: null }, () => {
-            if (begun !== undefined) return;`,
+        find: `this.#write({ hardState, truncateFrom, entries, trimTo, installed: null }, () => {
+            if (lastIo !== null)
+                this.#events.durable(lastIo);
+        });`,
+        put: `if (lastIo !== null) this.#events.durable(lastIo);
+        this.#write({ hardState, truncateFrom, entries, trimTo, installed: null }, () => {});`,
       },
     ],
   },
