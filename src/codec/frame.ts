@@ -171,6 +171,11 @@ const rejectReasons: readonly RejectReason[] = [
 ]
 
 export function encodeFrame(frame: LinkFrame): Uint8Array {
+  // Most frames are these, and built at once.
+  if (frame.kind === 'raft') {
+    const { as, message } = frame
+    return pack([tags.raft, as?.disk ?? null, as?.since ?? 0, messageRow(message)])
+  }
   return pack([tags[frame.kind], ...fieldsOf(frame)])
 }
 
@@ -182,7 +187,7 @@ export function decodeFrame(bytes: Uint8Array): LinkFrame {
   return frame
 }
 
-function fieldsOf(frame: LinkFrame): readonly unknown[] {
+function fieldsOf(frame: Exclude<LinkFrame, RaftFrame>): readonly unknown[] {
   switch (frame.kind) {
     case 'hello':
       return [frame.to, introductionRow(frame.from)]
@@ -192,8 +197,6 @@ function fieldsOf(frame: LinkFrame): readonly unknown[] {
       return [frame.reason, frame.detail]
     case 'foundingNews':
       return [frame.clusterId, frame.founded]
-    case 'raft':
-      return [frame.as?.disk ?? null, frame.as?.since ?? 0, messageRow(frame.message)]
     case 'forward':
       return [frame.sending, frame.commands]
     case 'forwardRefused':

@@ -27,34 +27,31 @@ const noteTags = { checkpoint: 1, memberReplaced: 2 } as const
 const entriesMax = 1_000_000
 
 export function messageRow(message: Message): readonly unknown[] {
-  return [tags[message.kind], message.term, ...fieldsOf(message)]
-}
-
-function fieldsOf(message: Message): readonly unknown[] {
+  const { term } = message
+  const tag = tags[message.kind]
   switch (message.kind) {
     case 'preVote':
-      return [message.poll, message.lastLogIndex, message.lastLogTerm]
+      return [tag, term, message.poll, message.lastLogIndex, message.lastLogTerm]
     case 'preVoteResponse':
-      return [message.poll, message.granted]
+      return [tag, term, message.poll, message.granted]
     case 'requestVote':
-      return [message.lastLogIndex, message.lastLogTerm, message.transfer]
+      return [tag, term, message.lastLogIndex, message.lastLogTerm, message.transfer]
     case 'requestVoteResponse':
-      return [message.granted]
+      return [tag, term, message.granted]
     case 'appendEntries': {
       const { prevLogIndex, prevLogTerm, leaderCommit, round, entries } = message
-      const rows = entries.map(entryRow)
-      return [prevLogIndex, prevLogTerm, leaderCommit, round, rows]
+      return [tag, term, prevLogIndex, prevLogTerm, leaderCommit, round, entries.map(entryRow)]
     }
     case 'appendAccepted':
-      return [message.round, message.matchIndex]
+      return [tag, term, message.round, message.matchIndex]
     case 'appendRejected':
-      return [message.round, message.rejectedIndex, message.hintIndex, message.hintTerm]
+      return [tag, term, message.round, message.rejectedIndex, message.hintIndex, message.hintTerm]
     case 'timeoutNow':
-      return [message.lastLogIndex]
+      return [tag, term, message.lastLogIndex]
     case 'readIndex':
-      return [message.id]
+      return [tag, term, message.id]
     case 'readIndexResponse':
-      return [message.id, message.index]
+      return [tag, term, message.id, message.index]
     default:
       return unreachable(message)
   }
@@ -99,12 +96,10 @@ function takeBody(tag: number, reader: Reader): Message {
     case tags.requestVoteResponse:
       return { kind: 'requestVoteResponse', term, granted: reader.flag() }
     case tags.appendEntries: {
-      const [prevLogIndex, prevLogTerm, leaderCommit, round] = [
-        index(),
-        asTerm(reader.count()),
-        index(),
-        reader.count(),
-      ]
+      const prevLogIndex = index()
+      const prevLogTerm = asTerm(reader.count())
+      const leaderCommit = index()
+      const round = reader.count()
       const entries = reader
         .rows(entriesMax)
         .map((row, position) => takeEntry(row, asIndex(prevLogIndex + 1 + position)))

@@ -97,7 +97,8 @@ export class Reader {
 
   /** The elements of a nested array, each an array itself. */
   rows(countMax: number): Reader[] {
-    return this.#list(countMax).map(readerOf)
+    const list = this.#list(countMax)
+    return list.length === 0 ? [] : list.map(readerOf)
   }
 
   /** A nested array with fields of its own. */

@@ -37,15 +37,15 @@ export class ShardedMap<Key extends string, Value> {
   }
 
   *keys(): Generator<Key> {
-    for (const shard of this.#shards) yield* shard.keys()
+    for (const shard of this.#shards) if (shard.size > 0) yield* shard.keys()
   }
 
   *values(): Generator<Value> {
-    for (const shard of this.#shards) yield* shard.values()
+    for (const shard of this.#shards) if (shard.size > 0) yield* shard.values()
   }
 
   *[Symbol.iterator](): Generator<[Key, Value]> {
-    for (const shard of this.#shards) yield* shard
+    for (const shard of this.#shards) if (shard.size > 0) yield* shard
   }
 
   #shardOf(key: Key): Map<Key, Value> {

@@ -48,7 +48,7 @@ export class Core {
   readonly #events: CoreEvents
   /** Waiting for a write, in the order they were asked for. */
   #held: Send[] = []
-  #inbox: Input[] = []
+  #inbox: WithoutNow<Input>[] = []
   /** Writes up to here are durable; the core learns of it with the next turn. */
   #durableIo = asIo(0)
   #proposal: ProposalFate = 'appended'
@@ -63,7 +63,7 @@ export class Core {
 
   /** Puts an input, whose time is that of the coming turn, into the inbox. */
   receive(input: WithoutNow<Input>): void {
-    this.#inbox.push({ ...input, now: 0 })
+    this.#inbox.push(input)
     this.#events.wake()
   }
 

@@ -21,6 +21,8 @@ export class Digests {
   readonly #self: NodeId
   readonly #members: number
   readonly #byIndex = new Map<Index, Compared>()
+  /** Those in which values differ: the only ones that time has something to say about. */
+  readonly #disputed = new Set<Compared>()
   #newest: { readonly index: Index; readonly digest: Digest } | null = null
   /** Comparisons in which values differed, for metrics. */
   differences = 0
@@ -63,6 +65,7 @@ export class Digests {
     compared.values.set(node, digest)
     if (compared.differsSince === null && new Set(compared.values.values()).size > 1) {
       compared.differsSince = now
+      this.#disputed.add(compared)
       this.differences++
     }
     return this.#judge(compared, now)
@@ -70,7 +73,8 @@ export class Digests {
 
   /** Time has passed. */
   expire(now: number): Divergence | null {
-    for (const compared of this.#byIndex.values()) {
+    if (this.#disputed.size === 0) return null
+    for (const compared of this.#disputed) {
       const divergence = this.#judge(compared, now)
       if (divergence !== null) return divergence
     }
@@ -99,10 +103,16 @@ export class Digests {
     if (alike.length >= checkpointsKept) {
       const last = isAhead ? alike.at(-1) : alike[0]
       if (last === undefined || (isAhead ? index > last : index < last)) return null
-      this.#byIndex.delete(last)
+      this.#forget(last)
     }
-    const compared = { values: new Map<NodeId, Digest>(), differsSince: null }
+    const compared: Compared = { values: new Map<NodeId, Digest>(), differsSince: null }
     this.#byIndex.set(index, compared)
     return compared
+  }
+
+  #forget(index: Index): void {
+    const compared = this.#byIndex.get(index)
+    if (compared !== undefined) this.#disputed.delete(compared)
+    this.#byIndex.delete(index)
   }
 }

@@ -82,17 +82,22 @@ export class DiskWriter {
   /** Begins to write what is queued, unless a write is in flight. */
   start(): void {
     if (this.#stopped || this.#writing || (this.#queue.length === 0 && this.#stored.length === 0)) return
-    const [first] = this.#queue
+    const first = this.#queue[0]
     if (first?.kind === 'install') {
       this.#queue.shift()
       this.#install(first)
       return
     }
-    const end = this.#queue.findIndex(({ kind }) => kind === 'install')
-    const writes = this.#queue.splice(0, end < 0 ? this.#queue.length : end).filter((write) => write.kind === 'persist')
-    this.#write({ ...mergeWrites(writes), installed: null }, () => {
-      const last = writes.at(-1)
-      if (last !== undefined) this.#events.durable(last.io)
+    const writes: Persist[] = []
+    for (const write of this.#queue) {
+      if (write.kind === 'install') break
+      writes.push(write)
+    }
+    this.#queue = this.#queue.slice(writes.length)
+    const { hardState, truncateFrom, entries, trimTo } = mergeWrites(writes)
+    const lastIo = writes.at(-1)?.io ?? null
+    this.#write({ hardState, truncateFrom, entries, trimTo, installed: null }, () => {
+      if (lastIo !== null) this.#events.durable(lastIo)
     })
   }
 
@@ -111,13 +116,15 @@ export class DiskWriter {
   }
 
   #write(batch: Omit<LogBatch, 'meta' | 'peers' | 'installing'>, durable: () => void): void {
-    const { meta = null, ...mark } = this.#records
+    const { meta = null, installing } = this.#records
     const stored = this.#stored
     this.#records = {}
     this.#stored = []
     this.#writing = true
     this.writes++
-    this.#store.write({ ...batch, ...mark, meta, peers: this.takePeers() }, (error) => {
+    const { hardState, truncateFrom, entries, trimTo, installed } = batch
+    const whole: LogBatch = { meta, hardState, truncateFrom, entries, trimTo, installed, peers: this.takePeers() }
+    this.#store.write(installing === undefined ? whole : { ...whole, installing }, (error) => {
       if (error !== null) {
         this.#events.failed(error)
         return

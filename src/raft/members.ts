@@ -4,12 +4,13 @@
 // or not, else by the checkpoint or the founding. Membership is not changed by it: the size of a majority stays.
 import { asIndex } from '../ids.ts'
 import type { Incarnation, Index, NodeId } from '../ids.ts'
+import type { Log, Replacement } from './log.ts'
 import type { Standing } from './message.ts'
 import type { RaftState } from './state.ts'
 
 /** The disk of `member` that counts, as our log says; null for one that is no member. */
 export function inForce({ log, incarnations }: RaftState, member: NodeId): Incarnation | null {
-  return log.replacements.findLast((each) => each.member === member)?.incarnation ?? incarnations.get(member) ?? null
+  return newestOf(log, member)?.incarnation ?? incarnations.get(member) ?? null
 }
 
 /** Whose disks were in force after the entry at `index`, which is in the log or where it starts. */
@@ -37,7 +38,13 @@ export function standing(state: RaftState): Standing | null {
 
 /** The newest entry in our log that says which disk `member` has; 0: what is before the log does, and that is committed. */
 export function namedAt({ log }: RaftState, member: NodeId): Index {
-  return log.replacements.findLast((each) => each.member === member)?.index ?? asIndex(0)
+  return newestOf(log, member)?.index ?? asIndex(0)
+}
+
+/** Asked for several times a step, and hardly ever is there any. */
+function newestOf({ replacements }: Log, member: NodeId): Replacement | null {
+  if (replacements.length === 0) return null
+  return replacements.findLast((each) => each.member === member) ?? null
 }
 
 /**

@@ -51,7 +51,7 @@ export class MemoryLogStore implements LogStore {
     }
     const keptIndex = this.#check(batch)
     this.#readableIndex = asIndex(Math.min(this.#readableIndex, keptIndex))
-    const entries = batch.entries.map((entry) => ({ ...entry, payload: Uint8Array.from(entry.payload) }))
+    const entries = batch.entries.map((entry) => ({ ...entry, payload: new Uint8Array(entry.payload) }))
     this.#isWriting = true
     this.#device.write(
       () => this.#image.apply({ ...batch, entries }),

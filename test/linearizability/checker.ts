@@ -48,6 +48,12 @@ interface Place<State> {
   tried: number
 }
 
+/** A state that was looked at, and what was done then. */
+interface Reached {
+  readonly key: string
+  readonly done: Int32Array
+}
+
 interface Option<State> {
   readonly call: Event
   /** After the call has taken effect. */
@@ -67,9 +73,14 @@ class Search<State, Action> {
   readonly #operations: readonly Operation<Action>[]
   readonly #model: Model<State, Action>
   readonly #head: Event
-  readonly #seen = new Set<string>()
-  /** Which operations are done, 31 in a number. */
+  /** What was reached, by a number that few others share. */
+  readonly #seen = new Map<number, Reached[]>()
+  #states = 0
+  /** Which operations are done, 31 in a number, and the number that is made of them. */
   readonly #done: Int32Array
+  #doneHash = 0
+  /** Of every operation: equal for those whose actions are alike. */
+  readonly #alike: readonly number[]
   /** The calls that have taken effect, in that order. */
   readonly #order: Event[] = []
   #longest: readonly number[] = []
@@ -81,13 +92,14 @@ class Search<State, Action> {
     this.#model = model
     this.#head = listOf(operations)
     this.#done = new Int32Array(Math.ceil(operations.length / 31))
+    this.#alike = numberAlike(operations)
     this.#owed = operations.filter(({ returnedAt }) => returnedAt < Infinity).length
   }
 
   run(statesMax: number): Verdict<Action> {
     const places: Place<State>[] = [this.#placeOf(this.#model.initial)]
     while (this.#owed > 0) {
-      if (this.#seen.size > statesMax) return { kind: 'undecided', states: this.#seen.size }
+      if (this.#states > statesMax) return { kind: 'undecided', states: this.#states }
       const place = places.at(-1)
       if (place === undefined) return this.#broken()
       const option = place.options[place.tried++]
@@ -114,12 +126,12 @@ class Search<State, Action> {
    */
   #placeOf(state: State): Place<State> {
     const owed: Event[] = []
-    const open = new Map<string, Event>()
+    const open = new Map<number, Event>()
     for (let event = this.#head.after; event !== null && event.isCall; event = event.after) {
       if (event.returned !== null) owed.push(event)
       else {
-        const key = JSON.stringify(this.#operation(event.number).action)
-        if (!open.has(key)) open.set(key, event)
+        const alike = this.#alike[event.number] ?? -1
+        if (!open.has(alike)) open.set(alike, event)
       }
     }
     owed.sort((a, b) => (a.returned?.at ?? 0) - (b.returned?.at ?? 0))
@@ -130,9 +142,13 @@ class Search<State, Action> {
   }
 
   #isNew(state: State): boolean {
-    const key = `${this.#model.keyOf(state)}|${this.#done.join()}`
-    if (this.#seen.has(key)) return false
-    this.#seen.add(key)
+    const key = this.#model.keyOf(state)
+    const reached = this.#seen.get(this.#doneHash)
+    if (reached?.some((each) => each.key === key && isSameDone(each.done, this.#done)) === true) return false
+    const fresh = { key, done: this.#done.slice() }
+    if (reached === undefined) this.#seen.set(this.#doneHash, [fresh])
+    else reached.push(fresh)
+    this.#states++
     return true
   }
 
@@ -153,6 +169,7 @@ class Search<State, Action> {
     const bit = 1 << (number % 31)
     const bits = this.#done[place] ?? 0
     this.#done[place] = isDone ? bits | bit : bits & ~bit
+    this.#doneHash ^= scattered(number)
   }
 
   #lift(call: Event): void {
@@ -172,6 +189,29 @@ class Search<State, Action> {
     relink(call)
     this.#mark(call.number, false)
   }
+}
+
+/** 32 bits that differ in half of their places from those of other numbers (the finalizer of MurmurHash3). */
+function scattered(number: number): number {
+  let bits = Math.imul(number + 1, 0x9e3779b9)
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
+  return bits ^ (bits >>> 16)
+}
+
+function isSameDone(a: Int32Array, b: Int32Array): boolean {
+  for (let place = 0; place < a.length; place++) if (a[place] !== b[place]) return false
+  return true
+}
+
+function numberAlike(operations: readonly Operation<unknown>[]): readonly number[] {
+  const numbers = new Map<string, number>()
+  return operations.map(({ action }) => {
+    const text = JSON.stringify(action)
+    const number = numbers.get(text) ?? numbers.size
+    numbers.set(text, number)
+    return number
+  })
 }
 
 /** All events in the order of time, behind a head of their own. Calls come before returns of the same moment. */

@@ -166,7 +166,7 @@ class End implements Link {
     const { node } = this.place
     this.#network.observe(node, this.#toward, frame)
     // A copy, as the kernel takes one: whoever reuses the buffer afterwards changes nothing here.
-    for (const sent of this.#network.altered(node, this.#toward, frame)) this.#hold(Uint8Array.from(sent))
+    for (const sent of this.#network.altered(node, this.#toward, frame)) this.#hold(new Uint8Array(sent))
     this.flushHeld()
     if (this.#heldBytes > heldBytesMax) this.close()
   }
@@ -221,10 +221,12 @@ class End implements Link {
   flushHeld(): void {
     if (this.other === null || this.#network.isCut(this.place.node, this.#toward)) return
     if (this.#network.timeline.now < this.#retransmitsAt) return
-    const frames = this.#held
-    this.#held = []
-    this.#heldBytes = 0
-    for (const frame of frames) this.#transmit(frame)
+    if (this.#held.length > 0) {
+      const frames = this.#held
+      this.#held = []
+      this.#heldBytes = 0
+      for (const frame of frames) this.#transmit(frame)
+    }
     if (this.#closeSent) {
       this.#closeSent = false
       const other = this.other

@@ -80,8 +80,11 @@ export class SimNetwork implements Medium {
   }
 
   isCut(from: NodeId, to: NodeId): boolean {
-    const isConfined = (this.#confined.get(from) ?? to) !== to || (this.#confined.get(to) ?? from) !== from
-    return isConfined || this.#cuts.has(`${from}>${to}`) || this.#dark.has(from) || this.#dark.has(to)
+    // Asked for every frame, and nearly always nothing is wrong.
+    if (this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`)) return true
+    if (this.#dark.size > 0 && (this.#dark.has(from) || this.#dark.has(to))) return true
+    if (this.#confined.size === 0) return false
+    return (this.#confined.get(from) ?? to) !== to || (this.#confined.get(to) ?? from) !== from
   }
 
   /** Cuts one direction. What is sent meanwhile arrives after `heal`, unless the link is reset. */
@@ -170,7 +173,7 @@ export class SimNetwork implements Medium {
   }
 
   delay(from: NodeId, to: NodeId): number {
-    const slow = this.#slow.get(`${from}>${to}`)
+    const slow = this.#slow.size === 0 ? undefined : this.#slow.get(`${from}>${to}`)
     const extraMs = slow === undefined ? 0 : Math.min(slow.extraMs, this.timeline.now - slow.since)
     return this.faults.delayMinMs + this.random.exponential(this.faults.delayMeanMs) + extraMs
   }

@@ -35,6 +35,9 @@ interface LoopTimer {
   readonly fire: () => void
 }
 
+/** Timers, sockets, what was deferred. */
+const phases = 3
+
 export class SimProcess implements Host {
   alive = true
   /** Calls to ports that are left before a planned crash; null when none is planned. */
@@ -50,6 +53,8 @@ export class SimProcess implements Host {
   #pausedUntil = 0
   #phase: 'idle' | 'running' = 'idle'
   #wake = Infinity
+  /** One for all wake-ups: a world has millions of them. */
+  readonly #awake: () => void
 
   constructor(parts: {
     timeline: Timeline
@@ -63,6 +68,10 @@ export class SimProcess implements Host {
     this.#clock = parts.clock
     this.#faults = parts.faults
     this.#events = parts.events
+    this.#awake = () => {
+      // An earlier wake-up may have replaced this one.
+      if (this.#wake === this.#timeline.now && this.#phase === 'idle') this.#iterate()
+    }
   }
 
   // ---- the host of a node
@@ -77,7 +86,7 @@ export class SimProcess implements Host {
     this.#schedule()
     return {
       cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== timer)
+        this.#drop(timer)
       },
     }
   }
@@ -151,10 +160,7 @@ export class SimProcess implements Host {
     const at = Math.max(this.#pausedUntil, soon ? now + 0.02 : this.#nextTimerAt())
     if (at >= this.#wake || at === Infinity) return
     this.#wake = at
-    this.#timeline.at(at, () => {
-      // An earlier wake-up has replaced this one.
-      if (this.#wake === at && this.#phase === 'idle') this.#iterate()
-    })
+    this.#timeline.at(at, this.#awake)
   }
 
   #nextTimerAt(): number {
@@ -168,46 +174,68 @@ export class SimProcess implements Host {
     if (!this.alive) return
     if (this.isPaused) return this.#schedule()
     this.#phase = 'running'
-    this.#inSequence([() => this.#fireTimers(), () => this.#poll(), () => this.#check()], () => {
-      this.#phase = 'idle'
-      this.#schedule()
+    this.#goThrough(0)
+  }
+
+  /** Runs the phases of the loop from the given one on, with a stall behind one of them now and then. */
+  #goThrough(first: number): void {
+    const { stallChance, stallMsMax } = this.#faults
+    for (let phase = first; phase < phases && this.alive; phase++) {
+      this.#guarded(phase)
+      if (this.alive && stallChance > 0 && this.#random.chance(stallChance)) {
+        this.pauseUntil(this.#timeline.now + Math.min(stallMsMax, this.#random.exponential(stallMsMax / 4)))
+      }
+      if (this.isPaused && this.alive) return this.#goOnLater(phase + 1)
+    }
+    this.#phase = 'idle'
+    this.#schedule()
+  }
+
+  /** The pause may be prolonged meanwhile. */
+  #goOnLater(phase: number): void {
+    this.#timeline.at(this.#pausedUntil, () => {
+      if (this.isPaused && this.alive) this.#goOnLater(phase)
+      else this.#goThrough(phase)
     })
   }
 
-  /** Runs the phases one after the other, with a stall between two of them now and then. */
-  #inSequence(phases: readonly (() => void)[], finished: () => void): void {
-    const [phase, ...rest] = phases
-    if (phase === undefined || !this.alive) return finished()
-    this.#guard(phase)
-    const { stallChance, stallMsMax } = this.#faults
-    if (this.alive && stallChance > 0 && this.#random.chance(stallChance)) {
-      this.pauseUntil(this.#timeline.now + Math.min(stallMsMax, this.#random.exponential(stallMsMax / 4)))
+  #guarded(phase: number): void {
+    try {
+      if (phase === 0) this.#fireTimers()
+      else if (phase === 1) this.#poll()
+      else this.#check()
+    } catch (error) {
+      this.#endedBy(error)
     }
-    this.#whenRunning(() => this.#inSequence(rest, finished))
-  }
-
-  #whenRunning(goOn: () => void): void {
-    if (this.isPaused && this.alive) this.#timeline.at(this.#pausedUntil, () => this.#whenRunning(goOn))
-    else goOn()
   }
 
   #fireTimers(): void {
-    const now = this.now()
-    const due = this.#timers.filter((timer) => timer.due <= now + 1e-6).sort((a, b) => a.due - b.due)
-    for (const timer of due) {
-      // A timer that fired before may have cancelled this one.
-      if (!this.#timers.includes(timer)) continue
-      this.#timers = this.#timers.filter((other) => other !== timer)
-      timer.fire()
-    }
+    const limit = this.now() + 1e-6
+    if (!this.#timers.some((timer) => timer.due <= limit)) return
+    const due = this.#timers.filter((timer) => timer.due <= limit).sort((a, b) => a.due - b.due)
+    // A timer that fired before may have cancelled the next.
+    for (const timer of due) if (this.#drop(timer)) timer.fire()
+  }
+
+  /** Whether the timer was still there. */
+  #drop(timer: LoopTimer): boolean {
+    const place = this.#timers.indexOf(timer)
+    if (place < 0) return false
+    this.#timers.splice(place, 1)
+    return true
   }
 
   #poll(): void {
-    for (const run of this.#arrived.splice(0)) run()
+    // What comes while these are taken is for the next round.
+    const arrived = this.#arrived
+    if (arrived.length > 0) this.#arrived = []
+    for (const run of arrived) run()
   }
 
   #check(): void {
-    for (const run of this.#deferred.splice(0)) run()
+    const deferred = this.#deferred
+    if (deferred.length > 0) this.#deferred = []
+    for (const run of deferred) run()
     this.#events.turned()
   }
 
@@ -215,9 +243,13 @@ export class SimProcess implements Host {
     try {
       run()
     } catch (error) {
-      if (!(error instanceof ProcessEnd)) throw error
-      this.#end(error.failure)
+      this.#endedBy(error)
     }
+  }
+
+  #endedBy(error: unknown): void {
+    if (!(error instanceof ProcessEnd)) throw error
+    this.#end(error.failure)
   }
 
   #end(failure: Failure | null): void {

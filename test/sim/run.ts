@@ -143,6 +143,7 @@ function judgeEnd({ failures, wiped, injuries }: World, machine: Machine): void 
 }
 
 function compareReplicas(world: World): void {
+  world.lockChecks.ended()
   for (const { id, node } of world.machines) {
     const replica = node?.replica
     if (replica?.appliedIndex === world.lockChecks.index) world.lockChecks.replicas.compareAll(id, replica.lock)

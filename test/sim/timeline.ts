@@ -55,12 +55,16 @@ export class Timeline {
     const events = this.#events
     const last = events.pop()
     if (last === undefined || events.length === 0) return
+    const { length } = events
     let position = 0
-    for (;;) {
-      const left = 2 * position + 1
-      const [a, b] = [events[left], events[left + 1]]
-      if (a === undefined) break
-      const [child, at] = b !== undefined && isBefore(b, a) ? [b, left + 1] : [a, left]
+    for (let at = 1; at < length; at = 2 * position + 1) {
+      let child = events[at]
+      const right = at + 1 < length ? events[at + 1] : undefined
+      if (child === undefined) break
+      if (right !== undefined && isBefore(right, child)) {
+        child = right
+        at++
+      }
       if (isBefore(last, child)) break
       events[position] = child
       position = at

@@ -17,7 +17,13 @@ export class Trace {
   frame(from: NodeId, to: NodeId, bytes: Uint8Array): void {
     this.#mix(Math.floor(this.#timeline.now * 1000))
     this.#mix(from.charCodeAt(from.length - 1) * 256 + to.charCodeAt(to.length - 1))
-    for (const byte of bytes) this.#mix(byte)
+    let [high, low] = [this.#high, this.#low]
+    for (const byte of bytes) {
+      high = Math.imul(high ^ byte, 0x01000193)
+      low = Math.imul((low + byte) | 0, 0x85ebca6b) ^ (low >>> 13)
+    }
+    this.#high = high
+    this.#low = low
   }
 
   note(text: string): void {

@@ -3,6 +3,7 @@
 import { asLockName, asNodeId } from '../../src/ids.ts'
 import { assert } from '../../src/assert.ts'
 import { decodeFrame } from '../../src/codec/frame.ts'
+import type { LinkFrame } from '../../src/codec/frame.ts'
 import type { ClusterId, LockName, NodeId, SessionId, Token } from '../../src/ids.ts'
 import { defaultLimits } from '../../src/lockfsm/state.ts'
 import type { Failure, Report } from '../../src/node/host.ts'
@@ -12,6 +13,8 @@ import type { LogBatch } from '../../src/storage/log-store.ts'
 import { BoundChecks } from './checks/bounds.ts'
 import { KeepingChecks } from './checks/keeping-checks.ts'
 import { LockChecks } from './checks/lock-checks.ts'
+import { isSameBytes } from './checks/same-data.ts'
+import { drawScrutiny } from './checks/scrutiny.ts'
 import { TimeChecks } from './checks/time-checks.ts'
 import { RaftChecks } from './checks/raft-checks.ts'
 import type { SharedFacts } from './caller.ts'
@@ -39,6 +42,7 @@ export class World {
   readonly trace: Trace
   readonly network: SimNetwork
   readonly machines: readonly Machine[]
+  readonly #machineById: ReadonlyMap<NodeId, Machine>
   readonly frontend: Frontend
   readonly raftChecks: RaftChecks
   readonly lockChecks: LockChecks
@@ -69,6 +73,7 @@ export class World {
   /** Told of every entry when the first member has applied it. */
   onEntry: (entry: Entry) => void = () => {}
   #termLed = 0
+  #lastSent: { readonly bytes: Uint8Array; readonly frame: LinkFrame } | null = null
 
   constructor(seed: number | string, scenario: Scenario, log: (line: string) => void) {
     this.scenario = scenario
@@ -84,15 +89,19 @@ export class World {
       },
     })
     this.machines = this.#createMachines()
+    this.#machineById = new Map(this.machines.map((machine) => [machine.id, machine]))
     this.injuries = new Injuries(this.machines, this.wiped, (machine) => this.raftChecks.hasDiskInForce(machine))
     this.operator = new Operator(this)
+    const scrutiny = drawScrutiny(this.random.fork('scrutiny'))
     this.lockChecks = new LockChecks({
+      scrutiny,
       limits: defaultLimits,
       now: () => this.timeline.now,
       random: this.random.fork('checks'),
     })
     this.raftChecks = new RaftChecks(this.machines, (entry) => this.#committed(entry))
     this.#keepingChecks = new KeepingChecks({
+      scrutiny,
       committedAt: (index) => this.raftChecks.committedAt(index),
       isTampered: ({ id }) => this.tampered.has(id),
     })
@@ -109,7 +118,7 @@ export class World {
   }
 
   machine(id: NodeId): Machine {
-    const machine = this.machines.find((candidate) => candidate.id === id)
+    const machine = this.#machineById.get(id)
     if (machine === undefined) throw new Error(`no machine ${id}`)
     return machine
   }
@@ -220,9 +229,18 @@ export class World {
 
   #sent(from: NodeId, to: NodeId, bytes: Uint8Array): void {
     this.trace.frame(from, to, bytes)
-    const frame = decodeFrame(bytes)
+    const frame = this.#decoded(bytes)
     if (frame.kind === 'raft') this.raftChecks.sent(this.machine(from), to, frame)
     if (frame.kind === 'forward') this.lockChecks.numbers.sent(frame)
+  }
+
+  /** What goes to all peers is looked at once. */
+  #decoded(bytes: Uint8Array): LinkFrame {
+    const lastSent = this.#lastSent
+    if (lastSent !== null && isSameBytes(lastSent.bytes, bytes)) return lastSent.frame
+    const frame = decodeFrame(bytes)
+    this.#lastSent = { bytes, frame }
+    return frame
   }
 
   #turned(machine: Machine): void {

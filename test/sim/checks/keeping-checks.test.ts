@@ -7,6 +7,7 @@ import type { LogBatch } from '../../../src/storage/log-store.ts'
 import { eager, scene, work } from '../histories/scene.ts'
 import type { Machine } from '../machine.ts'
 import { KeepingChecks } from './keeping-checks.ts'
+import { everything } from './scrutiny.ts'
 
 const nothing = {
   meta: null,
@@ -27,6 +28,7 @@ function settled(): { checks: KeepingChecks; b: Machine; covered: Index; lastInd
   assert(state.checkpoint !== null && state.checkpoint.index < lastIndex, 'there is a log behind a checkpoint')
   const { raftChecks, lockChecks } = script.world
   const checks = new KeepingChecks({
+    scrutiny: everything,
     committedAt: (index) => raftChecks.committedAt(index),
     isTampered: () => false,
   })

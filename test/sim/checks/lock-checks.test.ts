@@ -9,10 +9,16 @@ import { defaultLimits } from '../../../src/lockfsm/state.ts'
 import { Table } from '../../lockfsm/table.ts'
 import { createRandom } from '../random.ts'
 import { LockChecks } from './lock-checks.ts'
+import { everything } from './scrutiny.ts'
 
 /** Numbers commands as nodes do, and commits each in an entry of its own. */
 class Log {
-  readonly checks = new LockChecks({ limits: defaultLimits, now: () => 0, random: createRandom('log') })
+  readonly checks = new LockChecks({
+    limits: defaultLimits,
+    now: () => 0,
+    random: createRandom('log'),
+    scrutiny: everything,
+  })
   readonly nodes = new Table()
 
   commit(numbered: NumberedCommand, time = 0): void {

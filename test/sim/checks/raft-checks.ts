@@ -12,9 +12,11 @@ import { lastTerm, termAt } from '../../../src/raft/log.ts'
 import type { RaftState } from '../../../src/raft/state.ts'
 import type { LogBatch } from '../../../src/storage/log-store.ts'
 import type { Machine } from '../machine.ts'
+import { ByEntry } from './by-entry.ts'
 import { DiskPromises } from './disk-promises.ts'
 import type { Spoken } from './disk-promises.ts'
 import { DisksInForce, entryOf } from './in-force.ts'
+import { isSameBytes, isSameData } from './same-data.ts'
 
 interface SeenEntry {
   readonly prevTerm: Term
@@ -39,7 +41,7 @@ export class RaftChecks {
   readonly promises = new DiskPromises()
   readonly #machines: readonly Machine[]
   readonly #committedSink: (entry: Entry) => void
-  readonly #entries = new Map<string, SeenEntry>()
+  readonly #entries = new ByEntry<SeenEntry>()
   /** By index, from 1; what is here can never change (7). */
   readonly #committed: Entry[] = []
   readonly #seen = new Map<NodeId, Seen>()
@@ -73,12 +75,12 @@ export class RaftChecks {
     let prevTerm = termAt(raft.log, asIndex(first.index - 1))
     for (const entry of batch.entries) {
       assert(prevTerm !== null, `3: ${machine.id} writes entry ${entry.index} behind a hole`)
-      const key = `${entry.index} ${entry.term}`
-      const seen = this.#entries.get(key)
-      if (seen === undefined) this.#entries.set(key, { prevTerm, entry })
+      const seen = this.#entries.get(entry)
+      if (seen === undefined) this.#entries.set(entry, { prevTerm, entry })
       else {
-        assert(seen.prevTerm === prevTerm, `3: entry ${key} follows different terms`)
-        assert(isSame(seen.entry, entry), `3: entry ${key} differs between members`)
+        const { index, term } = entry
+        assert(seen.prevTerm === prevTerm, `3: entry ${index} ${term} follows different terms`)
+        assert(isSame(seen.entry, entry), `3: entry ${index} ${term} differs between members`)
       }
       prevTerm = entry.term
     }
@@ -231,8 +233,7 @@ function isSame(a: Entry, b: Entry): boolean {
     a.index === b.index &&
     a.term === b.term &&
     a.time === b.time &&
-    JSON.stringify(a.note) === JSON.stringify(b.note) &&
-    a.payload.length === payload.length &&
-    a.payload.every((byte, position) => byte === payload[position])
+    isSameData(a.note, b.note) &&
+    isSameBytes(a.payload, payload)
   )
 }

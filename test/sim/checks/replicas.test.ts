@@ -7,11 +7,12 @@ import type { LockState } from '../../../src/lockfsm/state.ts'
 import { asSequence } from '../../../src/ids.ts'
 import { createRandom } from '../random.ts'
 import { ReplicaChecks } from './replicas.ts'
+import { everything } from './scrutiny.ts'
 import { Witnessed } from './witnessed.ts'
 
 function scene(): { table: Witnessed; checks: ReplicaChecks } {
   const table = new Witnessed()
-  const checks = new ReplicaChecks(table.state, createRandom('replicas'))
+  const checks = new ReplicaChecks(table.state, createRandom('replicas'), everything)
   table.watch = ({ index, time, commands, outcomes }) =>
     checks.applied(index, { time, commands }, { outcomes, isMark: false })
   return { table, checks }
