@@ -102,6 +102,8 @@ export class World {
       timeline: this.timeline,
       random: this.random.fork('frontend'),
     })
+    this.frontend.heard = (from, answer) =>
+      this.trace.answer(from, answer.kind, answer.kind === 'outcome' ? answer.index : 0)
     this.frontend.slowAnswers = { chance: scenario.slowAnswerChance, msMax: 10_000 }
     this.frontend.slowHangUps = { chance: scenario.slowHangUpChance, msMax: 10_000 }
     this.locks = Array.from({ length: scenario.locks }, (_, number) => asLockName(`lock ${number}`))
@@ -213,6 +215,7 @@ export class World {
   }
 
   #writes(machine: Machine, batch: LogBatch): void {
+    this.trace.write(machine.id, batch)
     this.raftChecks.written(machine, batch)
     this.#keepingChecks.written(machine, batch)
     this.happenings.written(batch)
@@ -226,6 +229,7 @@ export class World {
   }
 
   #turned(machine: Machine): void {
+    this.trace.turn(machine.id)
     this.raftChecks.turned(machine)
     const replica = machine.node?.replica
     if (replica === null || replica === undefined) return
