@@ -1,6 +1,7 @@
 // `holdfast run` when the lock cannot be kept: killed, stopped, cut off, overruled. Whatever it is, the command and all
 // that it has started are dead before the next in line holds the lock. Each command here does its best to survive: one
 // process ignores what can be ignored, one left the process group, one the session.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -180,7 +181,9 @@ t.test('a watchdog that dies is replaced, and the new one does its work', async 
 t.test('control-Z stops the command with run, and both go on together', async (t) => {
   const folder = temporaryFolder(t)
   const stop = join(folder, 'stop')
-  const script = `echo started $$; while [ ! -e ${stop} ]; do sleep 0.05; done`
+  execFileSync('mkfifo', [stop])
+  // It starts nothing: a shell whose child is stopped before its exec is not "stopped", but waits for it all the same.
+  const script = `echo started $$; read line < ${stop}`
   const run = start(t, ['run', '--ttl', '60s', 'suspended', '--', 'sh', '-c', script], { HOLDFAST_ENDPOINTS: url })
   await run.says(/started \d+/)
   const command = Number(/started (\d+)/.exec(run.out)?.[1])
@@ -188,7 +191,7 @@ t.test('control-Z stops the command with run, and both go on together', async (t
   await until('both are stopped', async () => stateOf(run.pid) === 'T' && stateOf(command) === 'T')
   run.signal('SIGCONT')
   await until('the command goes on', async () => stateOf(command) !== 'T')
-  writeFileSync(stop, '')
+  writeFileSync(stop, 'a line\n')
   t.equal((await run.ended).code, 0)
 })
 

@@ -44,6 +44,8 @@ export class Frontend {
   readonly #timeline: Timeline
   readonly #random: Random
   readonly #connections = new Set<Connection>()
+  /** Told of every answer of a node that reaches its client. */
+  heard: (from: NodeId, answer: Answer) => void = () => {}
   /** Answers that took their time, in milliseconds, with this chance. */
   slowAnswers = { chance: 0, msMax: 0 }
   /** Clients who hang up and of whom the node learns late. */
@@ -159,7 +161,9 @@ export class Frontend {
     const said = connection.machine.isStopping ? { ...answer, atStop: true } : answer
     const slow = this.#random.chance(this.slowAnswers.chance) ? this.#random.between(0, this.slowAnswers.msMax) : 0
     this.#timeline.after(this.#delay() + slow, () => {
-      if (!connection.clientGone) reply(said)
+      if (connection.clientGone) return
+      this.heard(connection.machine.id, said)
+      reply(said)
     })
     return true
   }

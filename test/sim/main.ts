@@ -1,67 +1,73 @@
-// `npm run sim -- --seeds N [--from S]` runs N seeds; `--seed S` runs one and tells everything that happened in it. With
-// `--faults disk` nothing but disks and processes fail.
+// `npm run sim -- --seeds N [--from S]` runs N seeds, on as many cores as there are (`--jobs J`); `--seed S` runs one and
+// tells everything that happened in it. `--twice` plays each two times and compares the runs; with `--faults disk` nothing
+// but disks and processes fail. The exit code is 1 when a promise was broken.
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { assert } from '../../src/assert.ts'
-import { happeningKinds, noHappenings, tell } from './happenings.ts'
-import { runSeed, SeedFailed, summary } from './run.ts'
+import { playSeeds } from './crew.ts'
+import type { Manner } from './crew.ts'
+import { runSeed, runTwice, SeedFailed, summary } from './run.ts'
+import { Tally } from './tally.ts'
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string' },
-    from: { type: 'string' },
+    seeds: { type: 'string', default: '100' },
+    from: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     seed: { type: 'string' },
-    quiet: { type: 'boolean' },
+    quiet: { type: 'boolean', default: false },
+    twice: { type: 'boolean', default: false },
     faults: { type: 'string', default: 'all' },
   },
 })
 assert(values.faults === 'all' || values.faults === 'disk', '--faults all or --faults disk')
-const only = values.faults === 'disk' ? 'disk' : null
+const manner: Manner = { only: values.faults === 'disk' ? 'disk' : null, twice: values.twice }
 
-if (values.seed !== undefined) runOne(values.seed, values.quiet ?? false)
-else runMany(Number(values.seeds ?? 100), Number(values.from ?? 1))
+if (values.seed !== undefined) runOne(values.seed)
+else await runMany({ count: wholeOf('seeds'), from: wholeOf('from'), jobs: wholeOf('jobs') })
 
-function runOne(seed: string, quiet: boolean): void {
+function wholeOf(name: 'seeds' | 'from' | 'jobs'): number {
+  const number = Number(values[name])
+  assert(
+    Number.isSafeInteger(number) && number >= (name === 'from' ? 0 : 1),
+    `--${name} is a number, not ${values[name]}`,
+  )
+  return number
+}
+
+function runOne(seed: string): void {
+  const log = values.quiet ? () => {} : (line: string) => console.log(line)
   try {
-    const result = runSeed(seed, { only, log: quiet ? () => {} : (line) => console.log(line) })
+    const result = (manner.twice ? runTwice : runSeed)(seed, { only: manner.only, log })
     console.log(result.scenario)
     console.log(summary(result))
   } catch (error) {
-    fail(error)
+    if (!(error instanceof SeedFailed)) throw error
+    process.exitCode = 1
+    console.log(error.message)
   }
 }
 
-function runMany(count: number, from: number): void {
+async function runMany({ count, from, jobs }: { count: number; from: number; jobs: number }): Promise<void> {
   const began = performance.now()
-  const failed: string[] = []
-  const happenings = noHappenings()
-  let [simulatedMs, operations, frames, grants] = [0, 0, 0, 0]
-  for (let seed = from; seed < from + count; seed++) {
-    try {
-      const result = runSeed(seed, { only })
-      for (const kind of happeningKinds) happenings[kind] += result.happenings[kind]
-      simulatedMs += result.simulatedMs
-      operations += result.operations
-      frames += result.frames
-      grants += result.grants
-      if (values.quiet !== true) console.log(summary(result))
-    } catch (error) {
-      failed.push(String(seed))
-      fail(error)
-    }
-  }
-  const seconds = (performance.now() - began) / 1000
-  const simulated = simulatedMs / 1000
-  console.log(
-    `${count} seeds: ${(simulated / 3600).toFixed(2)} h simulated in ${seconds.toFixed(1)} s, ` +
-      `${(simulated / seconds).toFixed(0)} times real time, ${operations} operations, ${grants} grants; per simulated second ` +
-      `${(operations / simulated).toFixed(1)} operations and ${(frames / simulated).toFixed(0)} messages`,
-  )
-  console.log(tell(happenings))
-  if (failed.length > 0) console.log(`failed: ${failed.join(' ')}`)
-}
-
-function fail(error: unknown): void {
-  if (!(error instanceof SeedFailed)) throw error
-  process.exitCode = 1
-  console.log(error.message)
+  const tally = new Tally(manner.twice ? 2 : 1)
+  await playSeeds({
+    ...{ count, from, jobs, manner },
+    told: (verdict) => {
+      if (verdict.kind === 'passed') {
+        tally.add(verdict.result)
+        if (!values.quiet) console.log(summary(verdict.result))
+      } else {
+        tally.failed.push(verdict.seed)
+        process.exitCode = 1
+        console.log(verdict.message)
+      }
+    },
+  })
+  const { user, system } = process.cpuUsage()
+  const effort = { elapsedMs: performance.now() - began, cpuMs: (user + system) / 1000, jobs }
+  for (const line of tally.lines(effort)) console.log(line)
+  const seeds = `${from}-${from + count - 1}${manner.only === null ? '' : `, ${manner.only}`}`
+  console.log(`for the table of test/sim/README.md:\n${tally.row(seeds, effort)}`)
+  if (tally.failed.length > 0) console.log(`failed: ${tally.failed.join(' ')}`)
 }

@@ -49,18 +49,38 @@ export interface RunOptions {
   readonly only?: 'disk' | null
   /** In place of what the seed draws. */
   readonly change?: Partial<Scenario>
+  /** Is given the world before anything has happened in it: to look on, or to break something. */
+  readonly prepare?: (world: World) => void
 }
 
 /** Runs a seed; throws SeedFailed. */
-export function runSeed(seed: number | string, { log = () => {}, only = null, change }: RunOptions = {}): RunResult {
+export function runSeed(seed: number | string, options: RunOptions = {}): RunResult {
+  return play(seed, options).result
+}
+
+/** 18: runs a seed twice, and fails unless it was the same run; what is to be told is told once. */
+export function runTwice(seed: number | string, options: RunOptions = {}): RunResult {
+  const first = play(seed, options)
+  const again = play(seed, { ...options, log: () => {} })
+  const second = first.world.trace.partsFrom(again.world.trace)
+  if (second === null) return first.result
+  const cause = new Error('18: played a second time, it went another way from this second on')
+  throw new SeedFailed({ seed, only: options.only ?? null, at: second * 1000, scenario: first.result.scenario, cause })
+}
+
+function play(
+  seed: number | string,
+  { log = () => {}, only = null, change, prepare }: RunOptions,
+): { result: RunResult; world: World } {
   const scenario = { ...drawScenario(createRandom(seed).fork('scenario'), only), ...change }
   const world = new World(seed, scenario, log)
+  prepare?.(world)
   try {
     live(world)
   } catch (cause) {
     throw new SeedFailed({ seed, only, at: world.timeline.now, scenario: describe(scenario), cause })
   }
-  return {
+  const result = {
     seed,
     scenario: describe(scenario),
     simulatedMs: world.timeline.now,
@@ -72,6 +92,7 @@ export function runSeed(seed: number | string, { log = () => {}, only = null, ch
     happenings: world.happenings.counts,
     trace: world.trace.hash,
   }
+  return { result, world }
 }
 
 /** The closing line of a run. */

@@ -111,6 +111,8 @@ export class World {
       timeline: this.timeline,
       random: this.random.fork('frontend'),
     })
+    this.frontend.heard = (from, answer) =>
+      this.trace.answer(from, answer.kind, answer.kind === 'outcome' ? answer.index : 0)
     this.frontend.slowAnswers = { chance: scenario.slowAnswerChance, msMax: 10_000 }
     this.frontend.slowHangUps = { chance: scenario.slowHangUpChance, msMax: 10_000 }
     this.locks = Array.from({ length: scenario.locks }, (_, number) => asLockName(`lock ${number}`))
@@ -222,6 +224,7 @@ export class World {
   }
 
   #writes(machine: Machine, batch: LogBatch): void {
+    this.trace.write(machine.id, batch)
     this.raftChecks.written(machine, batch)
     this.#keepingChecks.written(machine, batch)
     this.happenings.written(batch)
@@ -244,6 +247,7 @@ export class World {
   }
 
   #turned(machine: Machine): void {
+    this.trace.turn(machine.id)
     this.raftChecks.turned(machine)
     const replica = machine.node?.replica
     if (replica === null || replica === undefined) return
