@@ -70,6 +70,11 @@ export const nodeMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/node/calls.ts',
+        find: 'return this.#learnQueued(call);',
+        put: 'call.queuedAt = fate.index;\n                return this.#learnQueued(call);',
+      },
+      {
+        file: 'src/node/calls.ts',
         find: 'const unknownAt = call.since + call.request.waitMs + unknownAfterMs;',
         put: `const unknownAt = call.since + call.request.waitMs + unknownAfterMs;
             const { command, waitMs } = call.request;
@@ -77,7 +82,7 @@ export const nodeMutants: readonly Mutant[] = [
                 const { lock, session, requestId } = command;
                 const place = { sequence: 1, position: 1, queueLength: 1 };
                 call.told = true;
-                this.#settle(call, { kind: 'outcome', index: 1, result: { kind: 'stillWaiting', lock, session, requestId, ...place } });
+                this.#settle(call, { kind: 'outcome', index: call.queuedAt, result: { kind: 'stillWaiting', lock, session, requestId, ...place } });
                 continue;
             }
             if (call.phase === 'queued' && call.lookAt < call.since + waitMs) {
