@@ -40,6 +40,6 @@ export function summary(findings: readonly Finding[], budget: number): string {
   const median =
     `median of seeds: ${medianSeeds(visible, budget)} over the ${visible.length} in reach of the simulator, ` +
     `${medianSeeds(findings, budget)} over all`
-  const told = `found out at ${[...revisions].join(', ')}`
+  const told = `found out at ${[...revisions].join(', ') || 'no commit: nobody was asked'}`
   return (budget === 0 ? [caught, told] : [caught, median, told]).join('\n')
 }
