@@ -190,7 +190,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   install(generation: number): StateInstall {
-    assert(generation === this.nextGeneration, `generation ${generation} instead of ${this.nextGeneration}`)
+    assert(generation === this.nextGeneration, () => `generation ${generation} instead of ${this.nextGeneration}`)
     assert(!this.#isClosed && !this.#isInstalling, 'one install at a time')
     this.#isInstalling = true
     this.#lastGeneration = generation
