@@ -42,10 +42,13 @@ interface Event {
   after: Event | null
 }
 
-/** A state that the search has reached, and what may come next there. */
+/** A state that the search has reached, and what may come next there: most of it is never asked for. */
 interface Place<State> {
-  readonly options: readonly Option<State>[]
+  readonly state: State
+  readonly calls: readonly Event[]
   tried: number
+  /** After the calls that were tried; not yet looked at. */
+  readonly options: Option<State>[]
 }
 
 /** A state that was looked at, and what was done then. */
@@ -102,8 +105,8 @@ class Search<State, Action> {
       if (this.#states > statesMax) return { kind: 'undecided', states: this.#states }
       const place = places.at(-1)
       if (place === undefined) return this.#broken()
-      const option = place.options[place.tried++]
-      if (option === undefined) {
+      const option = this.#nextOption(place)
+      if (option === null) {
         places.pop()
         const last = this.#order.pop()
         if (last !== undefined) this.#unlift(last)
@@ -135,10 +138,17 @@ class Search<State, Action> {
       }
     }
     owed.sort((a, b) => (a.returned?.at ?? 0) - (b.returned?.at ?? 0))
-    const options = [...owed, ...open.values()].flatMap((call) =>
-      this.#model.step(state, this.#operation(call.number).action).map((next) => ({ call, state: next })),
-    )
-    return { options, tried: 0 }
+    return { state, calls: [...owed, ...open.values()], tried: 0, options: [] }
+  }
+
+  #nextOption(place: Place<State>): Option<State> | null {
+    while (place.options.length === 0) {
+      const call = place.calls[place.tried++]
+      if (call === undefined) return null
+      for (const state of this.#model.step(place.state, this.#operation(call.number).action))
+        place.options.push({ call, state })
+    }
+    return place.options.shift() ?? null
   }
 
   #isNew(state: State): boolean {

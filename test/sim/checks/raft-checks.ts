@@ -1,13 +1,13 @@
 // What several members together may never do (RAFT.md 2), checked after every turn of every node and at the sending of
 // every frame, against the disks as they would be found after a power cut at that moment. The numbers are those of the
 // list; 10 and 11 are in disk-promises.ts, 12, 13 and 15 are
-// `checkState`, 16 comes with membership changes, 18 is the trace hash of the run. What is
+// `checkState` (log-checks.ts), 16 comes with membership changes, 18 is the trace hash of the run. What is
 // counted here is counted here: nothing is borrowed from the core that a mistake of the core could weaken.
 import { assert } from '../../../src/assert.ts'
 import { asIndex } from '../../../src/ids.ts'
 import type { Incarnation, Index, NodeId, Term } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
-import { checkState } from '../../../src/raft/invariants.ts'
+import { checkBesideLog } from '../../../src/raft/invariants.ts'
 import { lastTerm, termAt } from '../../../src/raft/log.ts'
 import type { RaftState } from '../../../src/raft/state.ts'
 import type { LogBatch } from '../../../src/storage/log-store.ts'
@@ -16,6 +16,7 @@ import { ByEntry } from './by-entry.ts'
 import { DiskPromises } from './disk-promises.ts'
 import type { Spoken } from './disk-promises.ts'
 import { DisksInForce, entryOf } from './in-force.ts'
+import { LogChecks } from './log-checks.ts'
 import { isSameBytes, isSameData } from './same-data.ts'
 
 interface SeenEntry {
@@ -26,6 +27,7 @@ interface SeenEntry {
 /** What a member was when it was last looked at; forgotten when its process ends. */
 interface Seen {
   readonly raft: RaftState
+  readonly log: LogChecks
   commitIndex: Index
   appliedIndex: Index
   role: RaftState['role']['kind']
@@ -94,8 +96,9 @@ export class RaftChecks {
     const replica = machine.node?.replica
     if (replica === null || replica === undefined) return
     const { raft } = replica.core
-    checkState(raft)
     const seen = this.#seenOf(machine, raft)
+    checkBesideLog(raft)
+    seen.log.check(raft.log)
     const ledBefore = seen.role === 'leader' && seen.term === raft.currentTerm
     if (ledBefore) checkAppendOnly(machine, raft, seen)
     seen.lastIndex = raft.log.lastIndex
@@ -120,7 +123,8 @@ export class RaftChecks {
     const begin = raft.log.start.index
     const term = this.promises.termSaid(machine.disk.durable().meta?.incarnation ?? null)
     const end = { lastIndex: raft.log.lastIndex, lastTerm: lastTerm(raft.log) }
-    const fresh: Seen = { raft, commitIndex: begin, appliedIndex: begin, role: 'follower', term, ...end }
+    const log = new LogChecks()
+    const fresh: Seen = { raft, log, commitIndex: begin, appliedIndex: begin, role: 'follower', term, ...end }
     this.#seen.set(machine.id, fresh)
     return fresh
   }
