@@ -288,5 +288,5 @@ function textOf(key: Uint8Array): string {
 }
 
 function copyOf({ key, value }: RecordBytes): RecordBytes {
-  return { key: Uint8Array.from(key), value: Uint8Array.from(value) }
+  return { key: new Uint8Array(key), value: new Uint8Array(value) }
 }
