@@ -129,7 +129,7 @@ function takeEntry(row: Reader, index: Entry['index']): Entry {
   const term = asTerm(row.count())
   const time = asClusterTime(row.count())
   // A copy: the entry outlives the frame, and must not keep a whole read buffer alive.
-  const payload = Uint8Array.prototype.slice.call(row.bytes())
+  const payload = new Uint8Array(row.bytes())
   if (row.remaining === 0) return { index, term, time, payload }
   const note = takeNote(row.row())
   row.end()

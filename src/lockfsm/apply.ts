@@ -25,7 +25,7 @@ export interface TableEntry {
  * before its own outcome.
  */
 export function apply(state: LockState, entry: TableEntry): readonly Outcome[] {
-  assert(entry.time >= state.time, `cluster time never runs backwards: ${entry.time} after ${state.time}`)
+  assert(entry.time >= state.time, () => `cluster time never runs backwards: ${entry.time} after ${state.time}`)
   state.time = entry.time
   const step: Step = { state, outcomes: [] }
   expireDue(step)

@@ -81,7 +81,7 @@ export class Core {
     // What comes in meanwhile belongs to the next turn, with a clock read after it.
     const inputs = this.#inbox
     this.#inbox = []
-    for (const input of inputs) this.step({ ...input, now })
+    for (const input of inputs) this.step(timed(input, now))
   }
 
   step(input: Input): void {
@@ -147,6 +147,13 @@ export class Core {
       }
     })
   }
+}
+
+/** Nearly all are messages, and a copy whose fields are known costs a fifth of one whose fields are not. */
+function timed(input: WithoutNow<Input>, now: number): Input {
+  if (input.kind !== 'message') return { ...input, now }
+  const { kind, from, as, message } = input
+  return { kind, from, as, message, now }
 }
 
 /** `Omit` that keeps a union a union. */

@@ -23,7 +23,8 @@ export class Deadlines<Item> {
   }
 
   /** Removes and returns what is due at `now`, the earlier buckets first, each in the order of adding. */
-  takeDue(now: number): Item[] {
+  takeDue(now: number): readonly Item[] {
+    if (this.#buckets.size === 0) return []
     const current = Math.floor(now / bucketMs)
     if (current === this.#lastLook) return []
     this.#lastLook = current

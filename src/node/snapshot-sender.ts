@@ -102,11 +102,13 @@ export class SnapshotSender {
 
   /** We lead no more: nobody waits for what is being sent. */
   stop(): void {
+    if (this.#transfers.size === 0) return
     for (const to of [...this.#transfers.keys()]) this.#drop(to)
   }
 
   /** To be called every now and then. */
   expire(now: number): void {
+    if (this.#transfers.size === 0) return
     for (const [to, { heardAt }] of [...this.#transfers]) if (now - heardAt >= silenceMs) this.#end(to, null)
   }
 

@@ -70,7 +70,7 @@ class NodeTcpWire implements TcpWire {
 
   dial(peer: NodeId, handlers: LinkHandlers): Link {
     const address = this.#options.peers.get(peer)
-    assert(address !== undefined, `no address is known for ${peer}`)
+    assert(address !== undefined, () => `no address is known for ${peer}`)
     const socket = connect({ ...address, noDelay: true })
     const link = new TcpLink(socket, {
       remote: `${peer} at ${address.host}:${address.port}`,
@@ -154,7 +154,7 @@ class TcpLink implements Link {
   send(frame: Uint8Array): void {
     assert(
       frame.length <= this.#options.frameBytesMax,
-      `a frame of ${frame.length} bytes, which the other end would refuse`,
+      () => `a frame of ${frame.length} bytes, which the other end would refuse`,
     )
     if (this.#reason !== null) return
     this.#writer.add(frame)

@@ -38,7 +38,7 @@ export function hasCommittedInTerm(state: RaftState, leader: Leader): boolean {
 /** Everything up to `index` is committed; a lower index than before is old news. */
 export function commitUpTo(state: RaftState, index: Index, effects: Effect[]): void {
   if (index <= state.commitIndex) return
-  assert(index <= state.log.lastIndex, `commit index ${index} beyond the log`)
+  assert(index <= state.log.lastIndex, () => `commit index ${index} beyond the log`)
   state.commitIndex = index
   handOut(state, effects)
 }

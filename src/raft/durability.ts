@@ -96,7 +96,7 @@ export function persistSnapshot(
 /** Takes note that `io`, and every write before it, is durable. */
 export function writeCompleted(state: RaftState, io: Io): void {
   const { durability } = state
-  assert(io > durability.doneIo && io <= durability.lastIo, `write ${io} completed after ${durability.doneIo}`)
+  assert(io > durability.doneIo && io <= durability.lastIo, () => `write ${io} completed after ${durability.doneIo}`)
   durability.doneIo = io
   while ((durability.underWay[0]?.io ?? Infinity) <= io) durability.underWay.shift()
   while ((durability.unsynced[0]?.io ?? Infinity) <= io) {

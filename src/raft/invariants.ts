@@ -4,6 +4,7 @@
 import { assert } from '../assert.ts'
 import type { Index, NodeId, Term } from '../ids.ts'
 import { entryBytes, lastTerm, termAt, windowFirst } from './log.ts'
+import type { Log } from './log.ts'
 import { isCounted } from './members.ts'
 import type { Follower, Leader, RaftState, Role } from './state.ts'
 
@@ -61,6 +62,12 @@ export function checkTransition(before: Summary, after: Summary): void {
 }
 
 export function checkState(state: RaftState): void {
+  checkBesideLog(state)
+  checkLog(state.log)
+}
+
+/** All of `checkState` but what the log is by itself, which takes longest and changes least. */
+export function checkBesideLog(state: RaftState): void {
   const { log, durability } = state
   assert(state.appliedIndex <= state.commitIndex, 'only committed entries are applied')
   assert(state.commitIndex <= log.lastIndex, 'only entries of the log are committed')
@@ -69,7 +76,6 @@ export function checkState(state: RaftState): void {
   assert(windowFirst(log) > log.start.index, 'the window lies in the log')
   const safe = Math.max(durability.durableIndex, log.start.index)
   assert(windowFirst(log) <= safe + 1, 'what is not durable is in memory')
-  checkLog(state)
   checkReplacements(state)
   checkUnsynced(state)
   if (state.role.kind === 'leader') checkLeader(state, state.role)
@@ -79,7 +85,8 @@ export function checkState(state: RaftState): void {
   if (state.role.kind === 'candidate') assert(state.votedFor === state.self, 'a candidate has voted for itself')
 }
 
-function checkLog({ log }: RaftState): void {
+/** That the parts of the log agree with each other. */
+export function checkLog(log: Log): void {
   let bytes = 0
   let before = null
   for (const entry of log.window) {
@@ -138,9 +145,12 @@ function checkLeader(state: RaftState, leader: Leader): void {
   assert(state.votedFor === state.self, 'a leader has voted for itself')
   assert(leader.termStart <= state.log.lastIndex, 'the no-op of the term is in the log')
   assert(leader.clock.time <= Math.max(leader.clock.limit, state.log.lastTime), 'cluster time keeps to its limit')
+  const { window } = state.log
   let uncommitted = 0
-  for (const entry of state.log.window) {
-    if (entry.index >= leader.termStart && entry.index > state.commitIndex) uncommitted += entryBytes(entry)
+  for (let place = window.length - 1; place >= 0; place--) {
+    const entry = window[place]
+    if (entry === undefined || entry.index < leader.termStart || entry.index <= state.commitIndex) break
+    uncommitted += entryBytes(entry)
   }
   assert(leader.uncommittedBytes === uncommitted, 'uncommitted bytes are counted')
   for (const progress of leader.progress.values()) {

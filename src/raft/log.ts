@@ -123,9 +123,9 @@ export function lastIndexNotAbove(log: Log, index: Index, term: Term): LogPlace 
 /** Adds entries behind the last one. */
 export function append(log: Log, entries: readonly Entry[]): void {
   for (const entry of entries) {
-    assert(entry.index === log.lastIndex + 1, `entry ${entry.index} appended behind ${log.lastIndex}`)
-    assert(entry.term >= lastTerm(log), `term ${entry.term} appended behind term ${lastTerm(log)}`)
-    assert(entry.time >= log.lastTime, `time ${entry.time} appended behind time ${log.lastTime}`)
+    assert(entry.index === log.lastIndex + 1, () => `entry ${entry.index} appended behind ${log.lastIndex}`)
+    assert(entry.term >= lastTerm(log), () => `term ${entry.term} appended behind term ${lastTerm(log)}`)
+    assert(entry.time >= log.lastTime, () => `time ${entry.time} appended behind time ${log.lastTime}`)
     if (entry.term !== lastTerm(log) || log.spans.length === 0) {
       log.spans.push({ term: entry.term, firstIndex: entry.index })
     }
@@ -141,7 +141,10 @@ export function append(log: Log, entries: readonly Entry[]): void {
 export function replaceFrom(log: Log, entries: readonly Entry[]): void {
   const first = entries[0]
   assert(first !== undefined, 'a tail is replaced by at least one entry')
-  assert(first.index > log.start.index && first.index <= log.lastIndex, `replacement at ${first.index} outside the log`)
+  assert(
+    first.index > log.start.index && first.index <= log.lastIndex,
+    () => `replacement at ${first.index} outside the log`,
+  )
   const kept = Math.max(0, log.window.length - (log.lastIndex - first.index + 1))
   for (const dropped of log.window.splice(kept)) log.windowBytes -= entryBytes(dropped)
   while ((log.spans.at(-1)?.firstIndex ?? 0) >= first.index) log.spans.pop()
@@ -155,7 +158,7 @@ export function replaceFrom(log: Log, entries: readonly Entry[]): void {
 /** Starts the log at the entry `index`, which it has: those behind it stay (§7). */
 export function startAt(log: Log, index: Index): void {
   const term = termAt(log, index)
-  assert(term !== null, `the log cannot start at ${index}, which it does not have`)
+  assert(term !== null, () => `the log cannot start at ${index}, which it does not have`)
   log.start = { index, term }
   const { spans } = log
   let gone = 0
@@ -180,7 +183,7 @@ export function startOver(log: Log, { index, term, time }: LogStart): void {
 /** The bodies of `from..to` as far as they are in memory, the first always, then up to `bytesMax`. */
 export function windowSlice(log: Log, range: { from: Index; to: Index; bytesMax: number }): readonly Entry[] {
   const start = range.from - windowFirst(log)
-  assert(start >= 0, `body of entry ${range.from} is not in memory`)
+  assert(start >= 0, () => `body of entry ${range.from} is not in memory`)
   let end = start
   let bytes = 0
   while (end < log.window.length && end - start <= range.to - range.from) {

@@ -178,7 +178,7 @@ function sendAppend(
   const { member, progress, entries } = append
   const prevLogIndex = progress.mode === 'snapshot' ? knownPlace(state, progress) : asIndex(progress.nextIndex - 1)
   const prevLogTerm = termAt(state.log, prevLogIndex)
-  assert(prevLogTerm !== null, `entry ${prevLogIndex} before an append is not in the log`)
+  assert(prevLogTerm !== null, () => `entry ${prevLogIndex} before an append is not in the log`)
   send(state, effects, member, {
     kind: 'appendEntries',
     term: state.currentTerm,
@@ -261,7 +261,7 @@ function follow(state: RaftState, from: NodeId, round: number): Follower | null 
   const { role, currentTerm, leaderOfTerm } = state
   assert(
     leaderOfTerm === null || leaderOfTerm === from,
-    `two leaders in term ${currentTerm}: ${from} and ${leaderOfTerm}`,
+    () => `two leaders in term ${currentTerm}: ${from} and ${leaderOfTerm}`,
   )
   const isNews = round > state.roundHeard
   if (role.kind !== 'follower' || role.leader === null) {
@@ -282,7 +282,7 @@ function follow(state: RaftState, from: NodeId, round: number): Follower | null 
 function holds(state: RaftState, index: Index, term: Term): boolean {
   const ours = termAt(state.log, index)
   if (index > state.commitIndex) return ours === term
-  assert(ours === null || ours === term, `committed entry ${index} differs from the leader's`)
+  assert(ours === null || ours === term, () => `committed entry ${index} differs from the leader's`)
   return true
 }
 

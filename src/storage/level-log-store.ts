@@ -112,7 +112,7 @@ class LevelLogStore implements LogStore {
     const { truncateFrom, installed } = batch
     const { start } = this.#records
     if (truncateFrom !== null) {
-      assert(truncateFrom > start.index, `a truncation from ${truncateFrom}, before the log begins`)
+      assert(truncateFrom > start.index, () => `a truncation from ${truncateFrom}, before the log begins`)
       this.#readableIndex = asIndex(Math.min(this.#readableIndex, truncateFrom - 1))
     }
     if (installed?.keepsTail === false) {
@@ -142,8 +142,11 @@ class LevelLogStore implements LogStore {
     }
     const { from, to } = range
     const { start } = this.#records
-    assert(start.index < from && from <= to, `a read of entries ${from} to ${to} of a log from ${start.index + 1}`)
-    assert(to <= this.#readableIndex, `a read up to entry ${to} while only ${this.#readableIndex} is durable`)
+    assert(
+      start.index < from && from <= to,
+      () => `a read of entries ${from} to ${to} of a log from ${start.index + 1}`,
+    )
+    assert(to <= this.#readableIndex, () => `a read up to entry ${to} while only ${this.#readableIndex} is durable`)
     this.#track(
       readEntries(this.#folder, this.#database, range).then(
         (found) =>
@@ -164,8 +167,11 @@ class LevelLogStore implements LogStore {
       return
     }
     const { start } = this.#records
-    assert(start.index <= index, `the hash of entry ${index} of a log from ${start.index + 1}`)
-    assert(index <= this.#readableIndex || index === start.index, `the hash of entry ${index}, which is not durable`)
+    assert(start.index <= index, () => `the hash of entry ${index} of a log from ${start.index + 1}`)
+    assert(
+      index <= this.#readableIndex || index === start.index,
+      () => `the hash of entry ${index}, which is not durable`,
+    )
     this.#track(
       this.#tipAt(index).then(
         ({ chain }) => process.nextTick(done, null, chain),
@@ -222,7 +228,10 @@ class LevelLogStore implements LogStore {
       this.#bytes = new LogBytes()
       return { start: installed.start, end: installed.start }
     }
-    assert(installed.start.index <= end.index, `a tail is kept behind ${installed.start.index}, the log ends before`)
+    assert(
+      installed.start.index <= end.index,
+      () => `a tail is kept behind ${installed.start.index}, the log ends before`,
+    )
     assertKeepsTail(installed.start, await this.#tipAt(installed.start.index))
     this.#bytes.trimTo(installed.start.index)
     return { start: installed.start, end }

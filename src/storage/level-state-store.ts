@@ -205,7 +205,7 @@ class LevelStateStore implements StateStore {
   }
 
   install(generation: number): StateInstall {
-    assert(generation === this.nextGeneration, `generation ${generation} instead of ${this.nextGeneration}`)
+    assert(generation === this.nextGeneration, () => `generation ${generation} instead of ${this.nextGeneration}`)
     assert(this.#closing === null && !this.#isInstalling, 'one install at a time')
     this.#isInstalling = true
     this.#lastGeneration = generation

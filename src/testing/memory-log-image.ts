@@ -86,7 +86,7 @@ export class LogImage {
     splice(this.#rows.length, 0, rowsOf(batch.entries, this.#rows.at(-1)?.tip ?? start))
     if (trimTo !== null) {
       const tip = this.#rows[trimTo - start.index - 1]?.tip
-      assert(tip !== undefined, `entry ${trimTo} is in the log that is trimmed to it`)
+      assert(tip !== undefined, () => `entry ${trimTo} is in the log that is trimmed to it`)
       splice(0, trimTo - start.index, [])
       start = tip
     }

@@ -77,13 +77,13 @@ export class MemoryLogStore implements LogStore {
     }
     const { from, to, bytesMax } = range
     const { firstIndex } = this.#image
-    assert(firstIndex <= from && from <= to, `a read of entries ${from} to ${to} of a log from ${firstIndex}`)
-    assert(to <= this.#readableIndex, `a read up to entry ${to} while only ${this.#readableIndex} is durable`)
+    assert(firstIndex <= from && from <= to, () => `a read of entries ${from} to ${to} of a log from ${firstIndex}`)
+    assert(to <= this.#readableIndex, () => `a read up to entry ${to} while only ${this.#readableIndex} is durable`)
     const found: Entry[] = []
     let payloadBytes = 0
     for (let index = from; index <= to; index = asIndex(index + 1)) {
       const entry = this.#image.entryAt(index)
-      assert(entry !== null, `entry ${index} is in the image`)
+      assert(entry !== null, () => `entry ${index} is in the image`)
       payloadBytes += entry.payload.length
       if (found.length > 0 && payloadBytes > bytesMax) break
       if (this.#image.isDamagedAt(index)) {
@@ -104,7 +104,7 @@ export class MemoryLogStore implements LogStore {
     }
     const tip = this.#image.tipAt(index)
     const isDurable = index <= this.#readableIndex || index === this.#image.records.start.index
-    assert(tip !== null && isDurable, `the hash of entry ${index}, which is not durable`)
+    assert(tip !== null && isDurable, () => `the hash of entry ${index}, which is not durable`)
     const error = this.#image.isDamagedAt(index) ? damaged(logName, `entry ${index} has a wrong checksum`) : null
     this.#device.read(() => done(error, error === null ? tip.chain : ''))
   }
@@ -128,7 +128,7 @@ export class MemoryLogStore implements LogStore {
     let { start } = records
     assert(
       truncateFrom === null || truncateFrom > start.index,
-      `a truncation from ${truncateFrom}, before the log begins`,
+      () => `a truncation from ${truncateFrom}, before the log begins`,
     )
     let kept = truncateFrom === null ? lastIndex : asIndex(Math.min(lastIndex, truncateFrom - 1))
     if (installed !== null) {
@@ -136,7 +136,7 @@ export class MemoryLogStore implements LogStore {
       start = installed.start
       if (installed.keepsTail) {
         const held = start.index <= kept ? this.#image.tipAt(start.index) : null
-        assert(held !== null, `a tail is kept behind ${start.index}, the log ends before`)
+        assert(held !== null, () => `a tail is kept behind ${start.index}, the log ends before`)
         assertKeepsTail(installed.start, held)
       } else kept = asIndex(Math.min(kept, start.index))
     }

@@ -190,7 +190,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   install(generation: number): StateInstall {
-    assert(generation === this.nextGeneration, `generation ${generation} instead of ${this.nextGeneration}`)
+    assert(generation === this.nextGeneration, () => `generation ${generation} instead of ${this.nextGeneration}`)
     assert(!this.#isClosed && !this.#isInstalling, 'one install at a time')
     this.#isInstalling = true
     this.#lastGeneration = generation
@@ -288,5 +288,5 @@ function textOf(key: Uint8Array): string {
 }
 
 function copyOf({ key, value }: RecordBytes): RecordBytes {
-  return { key: Uint8Array.from(key), value: Uint8Array.from(value) }
+  return { key: new Uint8Array(key), value: new Uint8Array(value) }
 }

@@ -42,10 +42,17 @@ interface Event {
   after: Event | null
 }
 
-/** A state that the search has reached, and what may come next there. */
+/** A state that the search has reached, and what may come next there: most of it is never asked for. */
 interface Place<State> {
-  readonly options: readonly Option<State>[]
+  readonly state: State
+  /** First those that must be explained, then, once they have been tried, the open ones. */
+  calls: readonly Event[]
   tried: number
+  hasOpen: boolean
+  /** The first return: what is called later cannot be next. */
+  readonly limit: number
+  /** After the calls that were tried; not yet looked at. */
+  readonly options: Option<State>[]
 }
 
 /** A state that was looked at, and what was done then. */
@@ -72,7 +79,9 @@ export function linearize<State, Action>(
 class Search<State, Action> {
   readonly #operations: readonly Operation<Action>[]
   readonly #model: Model<State, Action>
-  readonly #head: Event
+  /** Calls and returns of what was answered, and the calls of what was not: those stay, and would be in the way. */
+  readonly #answered: Event
+  readonly #open: Event
   /** What was reached, by a number that few others share. */
   readonly #seen = new Map<number, Reached[]>()
   #states = 0
@@ -90,7 +99,9 @@ class Search<State, Action> {
   constructor(operations: readonly Operation<Action>[], model: Model<State, Action>) {
     this.#operations = operations
     this.#model = model
-    this.#head = listOf(operations)
+    const events = eventsOf(operations)
+    this.#answered = listOf(events.filter(({ isCall, returned }) => !isCall || returned !== null))
+    this.#open = listOf(events.filter(({ isCall, returned }) => isCall && returned === null))
     this.#done = new Int32Array(Math.ceil(operations.length / 31))
     this.#alike = numberAlike(operations)
     this.#owed = operations.filter(({ returnedAt }) => returnedAt < Infinity).length
@@ -102,8 +113,8 @@ class Search<State, Action> {
       if (this.#states > statesMax) return { kind: 'undecided', states: this.#states }
       const place = places.at(-1)
       if (place === undefined) return this.#broken()
-      const option = place.options[place.tried++]
-      if (option === undefined) {
+      const option = this.#nextOption(place)
+      if (option === null) {
         places.pop()
         const last = this.#order.pop()
         if (last !== undefined) this.#unlift(last)
@@ -126,19 +137,36 @@ class Search<State, Action> {
    */
   #placeOf(state: State): Place<State> {
     const owed: Event[] = []
-    const open = new Map<number, Event>()
-    for (let event = this.#head.after; event !== null && event.isCall; event = event.after) {
-      if (event.returned !== null) owed.push(event)
-      else {
-        const alike = this.#alike[event.number] ?? -1
-        if (!open.has(alike)) open.set(alike, event)
-      }
-    }
+    let event = this.#answered.after
+    for (; event !== null && event.isCall; event = event.after) owed.push(event)
     owed.sort((a, b) => (a.returned?.at ?? 0) - (b.returned?.at ?? 0))
-    const options = [...owed, ...open.values()].flatMap((call) =>
-      this.#model.step(state, this.#operation(call.number).action).map((next) => ({ call, state: next })),
-    )
-    return { options, tried: 0 }
+    return { state, calls: owed, tried: 0, hasOpen: false, limit: event?.at ?? Infinity, options: [] }
+  }
+
+  #openUntil(limit: number): readonly Event[] {
+    const open = new Map<number, Event>()
+    // Calls come before returns of the same moment.
+    for (let event = this.#open.after; event !== null && event.at <= limit; event = event.after) {
+      const alike = this.#alike[event.number] ?? -1
+      if (!open.has(alike)) open.set(alike, event)
+    }
+    return [...open.values()]
+  }
+
+  #nextOption(place: Place<State>): Option<State> | null {
+    while (place.options.length === 0) {
+      const call = place.calls[place.tried++]
+      if (call === undefined) {
+        if (place.hasOpen) return null
+        place.calls = this.#openUntil(place.limit)
+        place.tried = 0
+        place.hasOpen = true
+        continue
+      }
+      for (const state of this.#model.step(place.state, this.#operation(call.number).action))
+        place.options.push({ call, state })
+    }
+    return place.options.shift() ?? null
   }
 
   #isNew(state: State): boolean {
@@ -214,8 +242,8 @@ function numberAlike(operations: readonly Operation<unknown>[]): readonly number
   })
 }
 
-/** All events in the order of time, behind a head of their own. Calls come before returns of the same moment. */
-function listOf(operations: readonly Operation<unknown>[]): Event {
+/** In the order of time. Calls come before returns of the same moment. */
+function eventsOf(operations: readonly Operation<unknown>[]): readonly Event[] {
   const events: Event[] = []
   for (const [number, { calledAt, returnedAt }] of operations.entries()) {
     const links = { number, before: null, after: null }
@@ -224,7 +252,11 @@ function listOf(operations: readonly Operation<unknown>[]): Event {
     events.push({ ...links, isCall: true, at: calledAt, returned })
     if (returned !== null) events.push(returned)
   }
-  events.sort((a, b) => a.at - b.at || Number(b.isCall) - Number(a.isCall) || a.number - b.number)
+  return events.sort((a, b) => a.at - b.at || Number(b.isCall) - Number(a.isCall) || a.number - b.number)
+}
+
+/** The events in their order, behind a head of their own. */
+function listOf(events: readonly Event[]): Event {
   const head: Event = { number: -1, isCall: false, at: -Infinity, returned: null, before: null, after: null }
   let last = head
   for (const event of events) {

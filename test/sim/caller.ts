@@ -71,7 +71,7 @@ export class Caller {
     if (reply.kind !== 'outcome') return reply
     assert(
       reply.atStop === true || reply.index > after,
-      `S6: answered with entry ${reply.index}, asked after ${after} was heard of`,
+      () => `S6: answered with entry ${reply.index}, asked after ${after} was heard of`,
     )
     shared.ackedIndex = Math.max(shared.ackedIndex, reply.index)
     return reply

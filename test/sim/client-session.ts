@@ -123,16 +123,16 @@ export class ClientSession {
     })
     if (reply.kind !== 'outcome' || reply.result.kind !== 'sessionsRenewed') return
     const [renewed] = reply.result.renewals
-    assert(renewed?.session === session.id, `H1: a renewal of ${session.id} was answered for ${renewed?.session}`)
+    assert(renewed?.session === session.id, () => `H1: a renewal of ${session.id} was answered for ${renewed?.session}`)
     if ('refusal' in renewed) {
       const isBroken = timeline.now < session.until && !session.isOver && this.#parts.clockRate !== null
-      assert(!isBroken, `S5: ${session.id} is refused as ${renewed.refusal} before its time`)
+      assert(!isBroken, () => `S5: ${session.id} is refused as ${renewed.refusal} before its time`)
       this.over(session)
       return
     }
     assert(
       ttlMs === null || renewed.ttlMs === ttlMs,
-      `H1: a renewal to ${ttlMs} ms was answered with ${renewed.ttlMs} ms`,
+      () => `H1: a renewal to ${ttlMs} ms was answered with ${renewed.ttlMs} ms`,
     )
     const until = this.#parts.assured({ token: null, session: session.id, sentAt, validForMs: renewed.validForMs })
     session.until = Math.max(session.until, until)

@@ -234,7 +234,7 @@ export class Client {
       else
         assert(
           timeline.now >= this.#countsUntil(grant) || clockRate === null,
-          `S5: token ${token} is stale before its time`,
+          () => `S5: token ${token} is stale before its time`,
         )
       return
     }
@@ -255,8 +255,9 @@ export class Client {
       checks.beliefs.end({ client: name, lock, token })
       return false
     }
-    assert(reply.result.ttlMs === ttlMs, `H1: a renewal to ${ttlMs} ms was answered with ${reply.result.ttlMs} ms`)
-    const until = this.#parts.assured({ token, session: null, sentAt, validForMs: reply.result.validForMs })
+    const { ttlMs: renewedMs, validForMs } = reply.result
+    assert(renewedMs === ttlMs, () => `H1: a renewal to ${ttlMs} ms was answered with ${renewedMs} ms`)
+    const until = this.#parts.assured({ token, session: null, sentAt, validForMs })
     grant.until = Math.max(grant.until, until)
     return true
   }

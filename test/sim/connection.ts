@@ -166,7 +166,7 @@ class End implements Link {
     const { node } = this.place
     this.#network.observe(node, this.#toward, frame)
     // A copy, as the kernel takes one: whoever reuses the buffer afterwards changes nothing here.
-    for (const sent of this.#network.altered(node, this.#toward, frame)) this.#hold(new Uint8Array(sent))
+    for (const sent of this.#network.altered(node, this.#toward, frame)) this.#hold(Buffer.from(sent))
     this.flushHeld()
     if (this.#heldBytes > heldBytesMax) this.close()
   }

@@ -179,7 +179,7 @@ export class DiskFaults {
       yield* sleep(timeline, 10)
       haveMet ||= leader.process === process && victim.node?.peers.isConnected(leader.id) === true
     }
-    assert(isFound() || !haveMet, `S3: ${leader.id} did not see what ${victim.id} has lost`)
+    assert(isFound() || !haveMet, () => `S3: ${leader.id} did not see what ${victim.id} has lost`)
     if (victim.disk === disk) operator.replaceDisk(victim)
     network.confine(victim.id, null)
   }

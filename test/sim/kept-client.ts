@@ -116,7 +116,7 @@ export class KeptClient {
 
   #broken(token: Token, what: string): void {
     const grant = this.#world.lockChecks.lives.grants.get(token)
-    assert(false, `S5: ${this.name} counts on token ${token} of ${grant?.lock}, which has ended, ${what}`)
+    assert(false, () => `S5: ${this.name} counts on token ${token} of ${grant?.lock}, which has ended, ${what}`)
   }
 
   // ---- what it does

@@ -117,7 +117,7 @@ export class Operator {
     if (this.#bringing.has(machine)) return
     this.#bringing.add(machine)
     const incarnation = machine.disk.durable().meta?.incarnation ?? null
-    assert(incarnation !== null, `${machine.id} was refused with a disk without a name`)
+    assert(incarnation !== null, () => `${machine.id} was refused with a disk without a name`)
     const { timeline, machines, failures, happenings } = this.#world
     for (let isDone = false; !isDone;) {
       yield* sleep(timeline, 100 + this.#random.exponential(this.pauseMs / 4))

@@ -25,12 +25,15 @@ function* takeOne(world: World, node: NodeId, lock: LockName): Task {
     const shown = { owner: null, metadata: null, takenInAt }
     return { kind: 'acquire', lock, session: null, requestId, mode: 'exclusive', ...times, ...shown }
   })
-  assert(granted.kind === 'outcome' && granted.result.kind === 'granted', `30: ${lock} is not granted through ${node}`)
+  assert(
+    granted.kind === 'outcome' && granted.result.kind === 'granted',
+    () => `30: ${lock} is not granted through ${node}`,
+  )
   const { token } = granted.result
   const released = yield* ask(world, node, () => ({ kind: 'release', lock, token, session: null }), 0)
   assert(
     released.kind === 'outcome' && released.result.kind === 'released',
-    `30: ${lock} is not released through ${node}`,
+    () => `30: ${lock} is not released through ${node}`,
   )
 }
 

@@ -234,7 +234,9 @@ export class SimProcess implements Host {
 
   #check(): void {
     const deferred = this.#deferred
-    if (deferred.length > 0) this.#deferred = []
+    // Turns are deferred: without one there is nothing new to look at.
+    if (deferred.length === 0) return
+    this.#deferred = []
     for (const run of deferred) run()
     this.#events.turned()
   }

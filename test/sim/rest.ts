@@ -18,7 +18,7 @@ export function rest(world: World, members: readonly Machine[]): void {
   )
   assert(
     world.run(timeline.now + 120_000, () => world.injuries.left.length === 0),
-    `H28: ${world.injuries.left.join(', ')} did not become members again`,
+    () => `H28: ${world.injuries.left.join(', ')} did not become members again`,
   )
   attendNothing(world)
   for (const client of clients) client.dismiss()
@@ -54,5 +54,5 @@ function attendNothing(world: World): void {
   const runOf = (id: NodeId) => (world.machine(id).isUp ? (lockChecks.state.runs.get(id)?.run ?? null) : null)
   const ghosts = () => lockChecks.ghosts({ runOf, grantsBegun: frontend.grantsBegun })
   const settled = world.run(timeline.now + 40_000, () => lockChecks.state.waiting === 0 && ghosts().length === 0)
-  assert(settled, `H13: attempts keep grants that nobody knows of: ${ghosts().join(', ')}`)
+  assert(settled, () => `H13: attempts keep grants that nobody knows of: ${ghosts().join(', ')}`)
 }

@@ -129,7 +129,7 @@ function live(world: World): void {
 /** S1, S2, S3, S6 as clients see them: one order of their calls explains every answer. */
 function judgeHistory({ history }: World): void {
   const { broken } = history.judge(historyStatesMax)
-  assert(broken.length === 0, `linearizability: ${broken.join('\n')}`)
+  assert(broken.length === 0, () => `linearizability: ${broken.join('\n')}`)
 }
 
 /** L3, H34: links that are reset, and nothing worse, never cost the leader its place. */
@@ -144,7 +144,7 @@ function checkStability({ scenario, raftChecks }: World): void {
     network.loss + network.reorder === 0
   const onlyResets = faults.every((kind) => kind === 'reset' || kind === 'breakOff')
   const leaders = raftChecks.leaders.size
-  assert(!isCalm || !onlyResets || leaders === 1, `L3: ${leaders} leaders, although links were only reset`)
+  assert(!isCalm || !onlyResets || leaders === 1, () => `L3: ${leaders} leaders, although links were only reset`)
 }
 
 /** Nodes end by themselves only for a reason that was given to them; all but strangers may be started again. */
@@ -159,7 +159,7 @@ function judgeEnd({ failures, wiped, injuries }: World, machine: Machine): void 
     old_run: injury === 'lostTail',
     diverged: false,
   }
-  assert(isExpected[failure.code], `${machine.id} ended: ${failure.code}, ${failure.message}`)
+  assert(isExpected[failure.code], () => `${machine.id} ended: ${failure.code}, ${failure.message}`)
   if (failure.code !== 'stranger') failures.delete(machine.id)
 }
 

@@ -111,7 +111,7 @@ export class Script {
   until(done: () => boolean, what: string, withinMs = 30_000): void {
     assert(
       this.world.run(this.now + withinMs, done),
-      `within ${withinMs} ms: ${what}\n${this.lines.slice(-20).join('\n')}`,
+      () => `within ${withinMs} ms: ${what}\n${this.lines.slice(-20).join('\n')}`,
     )
   }
 
@@ -135,7 +135,7 @@ export class Script {
 
   replicaOf(machine: Machine): Replica {
     const replica = machine.node?.replica ?? null
-    assert(replica !== null, `${machine.id} is a member`)
+    assert(replica !== null, () => `${machine.id} is a member`)
     return replica
   }
 
@@ -335,6 +335,6 @@ export function answerOf({ reply }: Pick<Told, 'reply'>): string {
 
 export function grantOf(told: Told): Granted {
   const { reply } = told
-  assert(reply?.kind === 'outcome' && reply.result.kind === 'granted', `granted, not ${answerOf(told)}`)
+  assert(reply?.kind === 'outcome' && reply.result.kind === 'granted', () => `granted, not ${answerOf(told)}`)
   return reply.result
 }

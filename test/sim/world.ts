@@ -265,15 +265,18 @@ export class World {
 
   /** H27: who serves is a member of the one cluster; an empty disk that comes later is none until it is taken in. */
   #checkMember({ id, node, disk }: Machine): void {
-    assert(!this.wiped.has(id), `H27: ${id} serves with a disk that came too late`)
+    assert(!this.wiped.has(id), () => `H27: ${id} serves with a disk that came too late`)
     const { clusterId = null, members = [] } = node?.founding ?? {}
     this.#clusterId ??= clusterId
-    assert(clusterId === this.#clusterId, `H27: ${id} serves in cluster ${clusterId}, others in ${this.#clusterId}`)
+    assert(
+      clusterId === this.#clusterId,
+      () => `H27: ${id} serves in cluster ${clusterId}, others in ${this.#clusterId}`,
+    )
     const { meta } = disk.durable()
     const isFounder = members.some((member) => member.id === id && member.incarnation === meta?.incarnation)
     assert(
       isFounder || (meta !== null && this.operator.asked.has(meta.incarnation)),
-      `H27: ${id} serves with a disk that nobody took in`,
+      () => `H27: ${id} serves with a disk that nobody took in`,
     )
   }
 

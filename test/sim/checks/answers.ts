@@ -55,12 +55,12 @@ export class AnswerChecks {
     const isSaid = said.some((each) => isSameData(each, result) || (this.hasJumped && isSameGrant(each, result)))
     if (isSaid) return
     const text = said.map((each) => JSON.stringify(each)).join(', ') || 'nothing'
-    assert(false, `S4: attempt ${mark} was answered ${JSON.stringify(result)}, but the log says ${text}`)
+    assert(false, () => `S4: attempt ${mark} was answered ${JSON.stringify(result)}, but the log says ${text}`)
   }
 
   /** The attempt was answered with a failure that says so: it has no effect, now or ever. */
   definitelyNotDone(mark: string, answer: string): void {
-    assert(!this.#effective.has(mark), `S4: attempt ${mark} was answered ${answer}, but had an effect`)
+    assert(!this.#effective.has(mark), () => `S4: attempt ${mark} was answered ${answer}, but had an effect`)
     this.#notDone.set(mark, answer)
   }
 
@@ -70,28 +70,32 @@ export class AnswerChecks {
     for (const { queue } of state.locks.values()) {
       for (const { attempts } of queue) for (const attempt of attempts) waiting.add(keyOf(attempt))
     }
-    for (const key of this.#waiting) assert(waiting.has(key), `26: attempt ${key} waits, and no request knows of it`)
+    for (const key of this.#waiting)
+      assert(waiting.has(key), () => `26: attempt ${key} waits, and no request knows of it`)
     for (const { to, result } of outcomes) {
       if (result.kind !== 'granted' || withdrawn.has(keyOf(to))) continue
       const holder = state.locks.get(result.lock)?.holder ?? null
       // It may have ended within the entry.
       if (holder?.token !== result.token) continue
       const isKnown = holder.attempts.some((attempt) => keyOf(attempt) === keyOf(to))
-      assert(isKnown, `H12: attempt ${keyOf(to)} was granted token ${result.token}, whose request does not know it`)
+      assert(
+        isKnown,
+        () => `H12: attempt ${keyOf(to)} was granted token ${result.token}, whose request does not know it`,
+      )
     }
   }
 
   #noteEffect(mark: string): void {
     this.#effective.add(mark)
     const answer = this.#notDone.get(mark)
-    assert(answer === undefined, `S4: attempt ${mark} was answered ${answer}, and had an effect later`)
+    assert(answer === undefined, () => `S4: attempt ${mark} was answered ${answer}, and had an effect later`)
   }
 
   #noteGiven(to: Origin, result: Result): void {
     const key = keyOf(to)
     const before = this.#given.get(key)
-    assert(before !== 'final', `21: command ${key} got a second outcome: ${result.kind}`)
-    assert(before === undefined || result.kind !== 'queued', `21: command ${key} was queued twice`)
+    assert(before !== 'final', () => `21: command ${key} got a second outcome: ${result.kind}`)
+    assert(before === undefined || result.kind !== 'queued', () => `21: command ${key} was queued twice`)
     this.#given.set(key, result.kind === 'queued' ? 'queued' : 'final')
     if (result.kind === 'queued') this.#waiting.add(key)
     else this.#waiting.delete(key)

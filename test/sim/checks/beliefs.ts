@@ -28,7 +28,7 @@ export class BeliefChecks {
     const other = others.find((held) => held.token !== token)
     assert(
       other === undefined,
-      `S1: ${client} (token ${token}) and ${other?.client} (token ${other?.token}) both count on ${lock}`,
+      () => `S1: ${client} (token ${token}) and ${other?.client} (token ${other?.token}) both count on ${lock}`,
     )
   }
 

@@ -28,11 +28,11 @@ export class BoundChecks {
     const { inflightMessagesMax, inflightBytesMax } = raft.options
     for (const [member, { inflight }] of raft.role.progress) {
       const { length } = inflight
-      assert(length <= inflightMessagesMax, `32: ${id} has ${length} appends under way to ${member}`)
+      assert(length <= inflightMessagesMax, () => `32: ${id} has ${length} appends under way to ${member}`)
       if (length < 2) continue
       // The last one may cross the limit.
       const bytes = inflight.slice(0, -1).reduce((sum, append) => sum + append.bytes, 0)
-      assert(bytes < inflightBytesMax, `32: ${id} has ${bytes} bytes under way to ${member}`)
+      assert(bytes < inflightBytesMax, () => `32: ${id} has ${bytes} bytes under way to ${member}`)
     }
   }
 }
@@ -41,7 +41,7 @@ function checkWindow(id: NodeId, { log, options }: RaftState, doneIndex: number)
   let bytes = 0
   for (const entry of log.window) if (entry.index <= doneIndex) bytes += entry.payload.length
   // It goes by the quarter.
-  assert(bytes <= options.windowBytesMax * 1.25, `32: ${id} keeps ${bytes} bytes of entries that it is done with`)
+  assert(bytes <= options.windowBytesMax * 1.25, () => `32: ${id} keeps ${bytes} bytes of entries that it is done with`)
 }
 
 /** An entry on a disk takes more than so much. */
@@ -53,5 +53,5 @@ export function checkLogLength({ id, disk }: Machine, { entries, tailBytes }: Ke
   const length = lastIndex - firstIndex + 1
   // A mark that comes while a checkpoint is made passes, and so may the next.
   const lengthMax = 4 * entries + tailBytes / entryBytesMin + 50
-  assert(length <= lengthMax, `32: the log of ${id} has ${length} entries, ${lengthMax} are enough`)
+  assert(length <= lengthMax, () => `32: the log of ${id} has ${length} entries, ${lengthMax} are enough`)
 }

@@ -31,11 +31,17 @@ export class DiskPromises {
   sent(from: Machine, to: NodeId, { as, message }: Spoken): void {
     const disk = from.disk.durable()
     const { meta } = disk
-    assert(meta !== null, `11: ${from.id} speaks without a name`)
+    assert(meta !== null, () => `11: ${from.id} speaks without a name`)
     const isItself = as === null || (meta.counted !== null && as.disk === meta.incarnation)
-    assert(isItself, `H28: ${from.id} speaks as ${as?.disk}, its disk is ${meta.incarnation}, counted: ${meta.counted}`)
+    assert(
+      isItself,
+      () => `H28: ${from.id} speaks as ${as?.disk}, its disk is ${meta.incarnation}, counted: ${meta.counted}`,
+    )
     const isPreVote = message.kind === 'preVote' || message.kind === 'preVoteResponse'
-    assert(isPreVote || disk.hardState.currentTerm >= message.term, `11: ${from.id} speaks in a term it has not stored`)
+    assert(
+      isPreVote || disk.hardState.currentTerm >= message.term,
+      () => `11: ${from.id} speaks in a term it has not stored`,
+    )
     const promised = this.#promisedBy(meta.incarnation)
     if (!isPreVote && message.term > promised.term) promised.term = message.term
     if (message.kind === 'requestVoteResponse' && message.granted) this.#vote(from, as, message.term, to)
@@ -80,23 +86,23 @@ export class DiskPromises {
     const stored = index === start.index ? start.term : (entryAt(index)?.term ?? null)
     assert(
       stored !== null || index < start.index,
-      `11: ${from.id} acknowledges entry ${index}, which is not on its disk`,
+      () => `11: ${from.id} acknowledges entry ${index}, which is not on its disk`,
     )
     // A log that begins later, or soon will, has it as what was applied.
     const isInLog = raft !== undefined && stored !== null && index >= raft.log.start.index
-    assert(!isInLog || termAt(raft.log, index) === stored, `11: ${from.id} acknowledges another entry`)
+    assert(!isInLog || termAt(raft.log, index) === stored, () => `11: ${from.id} acknowledges another entry`)
   }
 
   #vote(voter: Machine, as: Standing | null, term: Term, candidate: NodeId): void {
     const { meta, hardState } = voter.disk.durable()
-    assert(as !== null, `H28: ${voter.id} votes in term ${term}, but does not count`)
+    assert(as !== null, () => `H28: ${voter.id} votes in term ${term}, but does not count`)
     const key = `${meta?.incarnation} ${term}`
     const given = this.#votes.get(key) ?? candidate
-    assert(given === candidate, `10: ${voter.id} votes in term ${term} for ${given} and for ${candidate}`)
+    assert(given === candidate, () => `10: ${voter.id} votes in term ${term} for ${given} and for ${candidate}`)
     this.#votes.set(key, candidate)
     const isStored =
       hardState.currentTerm > term || (hardState.currentTerm === term && hardState.votedFor === candidate)
-    assert(isStored, `11: ${voter.id} votes in term ${term} without having stored it`)
+    assert(isStored, () => `11: ${voter.id} votes in term ${term} without having stored it`)
   }
 
   #promisedBy(incarnation: Incarnation): Promised {

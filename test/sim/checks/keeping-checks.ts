@@ -50,20 +50,20 @@ export class KeepingChecks {
     if (truncateFrom !== null) {
       const dropped = durable.entryAt(truncateFrom)
       const isCommitted = dropped !== null && this.#committedAt(truncateFrom)?.term === dropped.term
-      assert(!isCommitted, `7: ${id} drops committed entry ${truncateFrom}`)
+      assert(!isCommitted, () => `7: ${id} drops committed entry ${truncateFrom}`)
     }
     const covered = durable.state.checkpoint?.index ?? 0
-    assert(trimTo === null || trimTo <= covered, `H30: ${id} trims to ${trimTo}, its checkpoint is of ${covered}`)
+    assert(trimTo === null || trimTo <= covered, () => `H30: ${id} trims to ${trimTo}, its checkpoint is of ${covered}`)
     if (installed === null) return
     const { start, keepsTail } = installed
-    assert(start.index === covered, `H30: ${id} begins its log behind ${start.index}, its state is of ${covered}`)
+    assert(start.index === covered, () => `H30: ${id} begins its log behind ${start.index}, its state is of ${covered}`)
     assert(
       this.#committedAt(start.index)?.term === start.term,
-      `7: ${id} installs ${start.index} of term ${start.term}, which is not committed`,
+      () => `7: ${id} installs ${start.index} of term ${start.term}, which is not committed`,
     )
     const next = durable.entryAt(asIndex(start.index + 1))
     const isKept = keepsTail || next === null || this.#committedAt(next.index)?.term !== next.term
-    assert(isKept, `7: ${id} drops committed entry ${next?.index} behind the snapshot`)
+    assert(isKept, () => `7: ${id} drops committed entry ${next?.index} behind the snapshot`)
   }
 
   /** A checkpoint, or what a snapshot brought, is the durable state of a member. */
@@ -71,23 +71,23 @@ export class KeepingChecks {
     const { id, disk } = machine
     const { state, lastIndex, isInstalling } = disk.durable()
     const { checkpoint } = state
-    assert(checkpoint !== null, `${id} has a checkpoint`)
+    assert(checkpoint !== null, () => `${id} has a checkpoint`)
     const { index, term, digest, records } = checkpoint
     assert(
       isInstalling || index <= lastIndex,
-      `H30: the state of ${id} is that of ${index}, its log ends at ${lastIndex}`,
+      () => `H30: the state of ${id} is that of ${index}, its log ends at ${lastIndex}`,
     )
     assert(
       this.#committedAt(index)?.term === term,
-      `7: the checkpoint of ${id} at ${index} is of what is not committed`,
+      () => `7: the checkpoint of ${id} at ${index} is of what is not committed`,
     )
     const tallied = this.#tallies.get(index)
-    assert(tallied !== undefined, `${id} made a checkpoint at ${index}, where there is no mark`)
+    assert(tallied !== undefined, () => `${id} made a checkpoint at ${index}, where there is no mark`)
     if (tallied === null) return
     const isEqual = tallied.digest === digest && tallied.records === records
     assert(
       isEqual || this.#isTampered(machine),
-      `S7: checkpoint ${index} of ${id} is ${digest} of ${records}, not ${tallied.digest} of ${tallied.records}`,
+      () => `S7: checkpoint ${index} of ${id} is ${digest} of ${records}, not ${tallied.digest} of ${tallied.records}`,
     )
   }
 }

@@ -129,14 +129,14 @@ export class LifeChecks {
       for (const renewed of result.renewals) {
         const life = this.sessions.get(renewed.session)
         if ('refusal' in renewed || life === undefined) continue
-        assert(life.ended === null, `26: session ${renewed.session} was renewed after its end`)
+        assert(life.ended === null, () => `26: session ${renewed.session} was renewed after its end`)
         life.deadline = Math.max(life.deadline, time + renewed.ttlMs)
         life.claimed = true
       }
     } else if (result.kind === 'grantRenewed') {
       const grant = this.grants.get(result.token)
       if (grant === undefined || grant.deadline === null) return
-      assert(grant.ended === null, `S1: token ${result.token} was renewed after its end`)
+      assert(grant.ended === null, () => `S1: token ${result.token} was renewed after its end`)
       grant.deadline = Math.max(grant.deadline, time + result.ttlMs)
       grant.claimed = true
     } else if (result.kind === 'released') {
@@ -149,21 +149,24 @@ export class LifeChecks {
   #checkEnds({ state, time, at }: AppliedEntry): void {
     for (const [session, life] of this.#liveSessions) {
       if (isLive(state, session)) continue
-      assert(!life.claimed, `S5: session ${session} ended at ${time}, its deadline is ${life.deadline}`)
+      assert(!life.claimed, () => `S5: session ${session} ended at ${time}, its deadline is ${life.deadline}`)
       this.#endSession(session, life, { at, time, asked: false })
     }
     for (const session of this.#sessionsEndedNow) {
-      assert(!isLive(state, session), `L1: session ${session} lives on at ${time}, after its end`)
+      assert(!isLive(state, session), () => `L1: session ${session} lives on at ${time}, after its end`)
     }
     for (const grant of this.#endedNow)
-      assert(!holds(state, grant), `L1: token ${grant.token} holds ${grant.lock} after its end`)
+      assert(!holds(state, grant), () => `L1: token ${grant.token} holds ${grant.lock} after its end`)
     for (const grant of this.#live) {
       const { holders } = viewLock(state, grant.lock)
-      assert(holders.length <= 1, `S1: ${grant.lock} has ${holders.length} holders`)
+      assert(holders.length <= 1, () => `S1: ${grant.lock} has ${holders.length} holders`)
       if (holds(state, grant)) continue
       const heldMs = time - grant.grantedAt
       const givenBack = !grant.claimed && (grant.session === null || heldMs >= unattendedGrantMs)
-      assert(givenBack, `S5: token ${grant.token} ended at ${time}, ${heldMs} ms after the grant, without a reason`)
+      assert(
+        givenBack,
+        () => `S5: token ${grant.token} ended at ${time}, ${heldMs} ms after the grant, without a reason`,
+      )
       this.#end(grant, { at, time, asked: false })
     }
   }
@@ -183,7 +186,7 @@ export class LifeChecks {
       const [next] = viewLock(state, lock).queue
       assert(
         next === undefined || next.sequence > sequence,
-        `L2: sequence ${sequence} was served before ${next?.sequence}`,
+        () => `L2: sequence ${sequence} was served before ${next?.sequence}`,
       )
     }
     for (const { result } of outcomes) {
@@ -204,22 +207,25 @@ export class LifeChecks {
     const known = this.grants.get(token)
     if (known === undefined) return false
     const isSame = known.lock === lock && known.session === session && known.requestId === requestId
-    assert(isSame, `S2: token ${token} was given to ${known.requestId} and to ${requestId}`)
-    assert(known.ended === null || known.ended.time === toldAt, `S2: token ${token} was given again after its end`)
+    assert(isSame, () => `S2: token ${token} was given to ${known.requestId} and to ${requestId}`)
+    assert(
+      known.ended === null || known.ended.time === toldAt,
+      () => `S2: token ${token} was given again after its end`,
+    )
     return true
   }
 
   #begin(grant: Grant, time: ClusterTime): void {
     const { token, session, lock } = grant
-    assert(token > this.#lastToken, `S2: token ${token} was given after ${this.#lastToken}`)
+    assert(token > this.#lastToken, () => `S2: token ${token} was given after ${this.#lastToken}`)
     this.#lastToken = token
     for (const other of this.#live)
-      assert(other.lock !== lock, `S1: token ${token} was given for ${lock}, which ${other.token} holds`)
+      assert(other.lock !== lock, () => `S1: token ${token} was given for ${lock}, which ${other.token} holds`)
     const life = session === null ? null : this.sessions.get(session)
     const isAlive =
       life === null ||
       (life !== undefined && (life.ended === null || (life.ended.time === time && grant.ended !== null)))
-    assert(isAlive, `26: token ${token} was granted to session ${session}, which is over`)
+    assert(isAlive, () => `26: token ${token} was granted to session ${session}, which is over`)
     this.#checkOnce(grant)
     this.grants.set(token, grant)
     this.#byRequest.set(keyOf(grant), grant)
@@ -235,7 +241,7 @@ export class LifeChecks {
     const again = before.ended !== null && askedAt > before.ended.time
     assert(
       again,
-      `S4: request ${key} was granted tokens ${before.token} and ${grant.token}, last asked for at ${askedAt}`,
+      () => `S4: request ${key} was granted tokens ${before.token} and ${grant.token}, last asked for at ${askedAt}`,
     )
   }
 
@@ -261,7 +267,7 @@ export class LifeChecks {
   #checkAssured(validForMs: number, deadline: number | null | undefined, since: ClusterTime): void {
     if (deadline === null || deadline === undefined) return
     const left = (deadline - since) * (1 - 1 / 400)
-    assert(validForMs <= left || validForMs === 0, `S5: ${validForMs} ms assured, ${left} ms are left`)
+    assert(validForMs <= left || validForMs === 0, () => `S5: ${validForMs} ms assured, ${left} ms are left`)
   }
 
   #endSession(session: SessionId, life: SessionLife, end: End): void {

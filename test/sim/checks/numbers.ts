@@ -23,7 +23,7 @@ export class NumberChecks {
     let last = 0
     for (const bytes of commands) {
       const { origin } = decodeCommand(bytes)
-      assert(origin.number > last, `21: ${origin.node} sends command ${origin.number} behind ${last}`)
+      assert(origin.number > last, () => `21: ${origin.node} sends command ${origin.number} behind ${last}`)
       last = origin.number
       const { sendings } = this.#ofRun(origin)
       const known = sendings.get(last)
@@ -45,7 +45,7 @@ export class NumberChecks {
         const alwaysTogether = others.size > 0 && [...others].every((sending) => own.has(sending))
         assert(
           !alwaysTogether,
-          `21: ${origin.node} sent command ${number} (${command.kind}) before ${later}, the log has it behind`,
+          () => `21: ${origin.node} sent command ${number} (${command.kind}) before ${later}, the log has it behind`,
         )
       }
       applied.add(number)

@@ -29,23 +29,29 @@ export class PromiseChecks {
   /** An answer said that this would be alive until `until` (virtual time). To be called again when that has come. */
   assured(promised: { token: Token | null; session: SessionId | null; until: number }): void {
     const grant = promised.token === null ? null : this.#lives.grants.get(promised.token)
-    assert(grant !== undefined, `S3: nobody was ever granted the answered token ${promised.token}`)
+    assert(grant !== undefined, () => `S3: nobody was ever granted the answered token ${promised.token}`)
     const life = promised.session === null ? null : this.#lives.sessions.get(promised.session)
-    assert(life !== undefined, `S3: the answered session ${promised.session} was never opened`)
+    assert(life !== undefined, () => `S3: the answered session ${promised.session} was never opened`)
     for (const ended of [grant?.ended, life?.ended]) {
       if (ended === null || ended === undefined || ended.asked || ended.at >= promised.until) continue
       const what = promised.token === null ? `session ${promised.session}` : `token ${promised.token}`
-      assert(false, `S5: ${what} ended at ${ended.at.toFixed(1)} ms, promised until ${promised.until.toFixed(1)} ms`)
+      assert(
+        false,
+        () => `S5: ${what} ended at ${ended.at.toFixed(1)} ms, promised until ${promised.until.toFixed(1)} ms`,
+      )
     }
   }
 
   released(token: Token): void {
     const grant = this.#lives.grants.get(token)
-    assert(grant !== undefined && grant.ended !== null, `S3: token ${token} was answered as released, but holds`)
+    assert(grant !== undefined && grant.ended !== null, () => `S3: token ${token} was answered as released, but holds`)
   }
 
   sessionClosed(session: SessionId): void {
-    assert(viewSession(this.#state, session) === 'ended', `S3: session ${session} was answered as closed, but lives`)
+    assert(
+      viewSession(this.#state, session) === 'ended',
+      () => `S3: session ${session} was answered as closed, but lives`,
+    )
   }
 
   cancelled(request: RequestName): void {
@@ -59,7 +65,7 @@ export class PromiseChecks {
     for (const { request } of this.#cancelled) {
       const state = viewRequest(this.#state, request)?.state ?? 'none'
       const isOver = state === 'none' || state === 'ended'
-      assert(isOver, `S4: request ${request.requestId} was answered as cancelled, but is ${state}`)
+      assert(isOver, () => `S4: request ${request.requestId} was answered as cancelled, but is ${state}`)
     }
   }
 }

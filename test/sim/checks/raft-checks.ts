@@ -1,13 +1,13 @@
 // What several members together may never do (RAFT.md 2), checked after every turn of every node and at the sending of
 // every frame, against the disks as they would be found after a power cut at that moment. The numbers are those of the
 // list; 10 and 11 are in disk-promises.ts, 12, 13 and 15 are
-// `checkState`, 16 comes with membership changes, 18 is the trace hash of the run. What is
+// `checkState` (log-checks.ts), 16 comes with membership changes, 18 is the trace hash of the run. What is
 // counted here is counted here: nothing is borrowed from the core that a mistake of the core could weaken.
 import { assert } from '../../../src/assert.ts'
 import { asIndex } from '../../../src/ids.ts'
 import type { Incarnation, Index, NodeId, Term } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
-import { checkState } from '../../../src/raft/invariants.ts'
+import { checkBesideLog } from '../../../src/raft/invariants.ts'
 import { lastTerm, termAt } from '../../../src/raft/log.ts'
 import type { RaftState } from '../../../src/raft/state.ts'
 import type { LogBatch } from '../../../src/storage/log-store.ts'
@@ -16,6 +16,7 @@ import { ByEntry } from './by-entry.ts'
 import { DiskPromises } from './disk-promises.ts'
 import type { Spoken } from './disk-promises.ts'
 import { DisksInForce, entryOf } from './in-force.ts'
+import { LogChecks } from './log-checks.ts'
 import { isSameBytes, isSameData } from './same-data.ts'
 
 interface SeenEntry {
@@ -26,6 +27,7 @@ interface SeenEntry {
 /** What a member was when it was last looked at; forgotten when its process ends. */
 interface Seen {
   readonly raft: RaftState
+  readonly log: LogChecks
   commitIndex: Index
   appliedIndex: Index
   role: RaftState['role']['kind']
@@ -74,13 +76,13 @@ export class RaftChecks {
     if (raft === undefined || first === undefined) return
     let prevTerm = termAt(raft.log, asIndex(first.index - 1))
     for (const entry of batch.entries) {
-      assert(prevTerm !== null, `3: ${machine.id} writes entry ${entry.index} behind a hole`)
+      assert(prevTerm !== null, () => `3: ${machine.id} writes entry ${entry.index} behind a hole`)
       const seen = this.#entries.get(entry)
       if (seen === undefined) this.#entries.set(entry, { prevTerm, entry })
       else {
         const { index, term } = entry
-        assert(seen.prevTerm === prevTerm, `3: entry ${index} ${term} follows different terms`)
-        assert(isSame(seen.entry, entry), `3: entry ${index} ${term} differs between members`)
+        assert(seen.prevTerm === prevTerm, () => `3: entry ${index} ${term} follows different terms`)
+        assert(isSame(seen.entry, entry), () => `3: entry ${index} ${term} differs between members`)
       }
       prevTerm = entry.term
     }
@@ -94,8 +96,9 @@ export class RaftChecks {
     const replica = machine.node?.replica
     if (replica === null || replica === undefined) return
     const { raft } = replica.core
-    checkState(raft)
     const seen = this.#seenOf(machine, raft)
+    checkBesideLog(raft)
+    seen.log.check(raft.log)
     const ledBefore = seen.role === 'leader' && seen.term === raft.currentTerm
     if (ledBefore) checkAppendOnly(machine, raft, seen)
     seen.lastIndex = raft.log.lastIndex
@@ -120,21 +123,22 @@ export class RaftChecks {
     const begin = raft.log.start.index
     const term = this.promises.termSaid(machine.disk.durable().meta?.incarnation ?? null)
     const end = { lastIndex: raft.log.lastIndex, lastTerm: lastTerm(raft.log) }
-    const fresh: Seen = { raft, commitIndex: begin, appliedIndex: begin, role: 'follower', term, ...end }
+    const log = new LogChecks()
+    const fresh: Seen = { raft, log, commitIndex: begin, appliedIndex: begin, role: 'follower', term, ...end }
     this.#seen.set(machine.id, fresh)
     return fresh
   }
 
   #checkLeader(machine: Machine, raft: RaftState, seen: Seen): void {
     const { currentTerm, role } = raft
-    assert(currentTerm >= seen.term, `9: the term of ${machine.id} went back`)
+    assert(currentTerm >= seen.term, () => `9: the term of ${machine.id} went back`)
     if (role.kind === 'leader' && (seen.role !== 'leader' || seen.term !== currentTerm)) {
       const leader = this.leaders.get(currentTerm) ?? machine.id
-      assert(leader === machine.id, `1: ${leader} and ${machine.id} lead term ${currentTerm}`)
+      assert(leader === machine.id, () => `1: ${leader} and ${machine.id} lead term ${currentTerm}`)
       this.leaders.set(currentTerm, leader)
       const last = this.#committed.at(-1)
       const hasAll = last === undefined || last.term > currentTerm || termAt(raft.log, last.index) === last.term
-      assert(hasAll, `4: ${machine.id} leads term ${currentTerm} without committed entry ${last?.index}`)
+      assert(hasAll, () => `4: ${machine.id} leads term ${currentTerm} without committed entry ${last?.index}`)
     }
     seen.role = role.kind
     seen.term = currentTerm
@@ -143,17 +147,20 @@ export class RaftChecks {
   /** 6, 8: what a leader calls committed is on the disks of a majority, up to an entry of its own term. */
   #checkCommit(machine: Machine, raft: RaftState, seen: Seen, ledBefore: boolean): void {
     const { commitIndex } = raft
-    assert(commitIndex >= seen.commitIndex, `9: the commit index of ${machine.id} went back`)
+    assert(commitIndex >= seen.commitIndex, () => `9: the commit index of ${machine.id} went back`)
     // What it learned as a follower in the turn in which it came to lead, others have counted.
     const counts = raft.role.kind === 'leader' && (ledBefore || commitIndex >= raft.role.termStart)
     if (counts && commitIndex > seen.commitIndex) {
       const term = termAt(raft.log, commitIndex)
-      assert(term === raft.currentTerm, `8: ${machine.id} commits entry ${commitIndex} of an earlier term by counting`)
+      assert(
+        term === raft.currentTerm,
+        () => `8: ${machine.id} commits entry ${commitIndex} of an earlier term by counting`,
+      )
       const inForce = this.#inForce.for(machine, raft)
       const holders = this.#machines.filter((holder) => this.#holds(holder, inForce.get(holder.id), raft))
       assert(
         holders.length * 2 > this.#machines.length,
-        `6: entry ${commitIndex} is committed on ${holders.length} disks`,
+        () => `6: entry ${commitIndex} is committed on ${holders.length} disks`,
       )
       this.#checkLaterLeaders(machine, raft)
     }
@@ -177,7 +184,8 @@ export class RaftChecks {
       const has = commitIndex < other.log.start.index || termAt(other.log, commitIndex) === currentTerm
       assert(
         has,
-        `14: ${machine.id} commits entry ${commitIndex} in term ${currentTerm}, ${id} leads ${other.currentTerm} without it`,
+        () =>
+          `14: ${machine.id} commits entry ${commitIndex} in term ${currentTerm}, ${id} leads ${other.currentTerm} without it`,
       )
     }
   }
@@ -188,15 +196,15 @@ export class RaftChecks {
     if (raft.log.start.index > seen.appliedIndex) seen.appliedIndex = raft.log.start.index
     for (let index = asIndex(seen.appliedIndex + 1); index <= raft.appliedIndex; index = asIndex(index + 1)) {
       const entry = entryOf(machine, raft, index)
-      assert(entry !== null, `5: ${machine.id} applied entry ${index}, which it does not have`)
+      assert(entry !== null, () => `5: ${machine.id} applied entry ${index}, which it does not have`)
       const committed = this.#committed[index - 1]
       if (committed === undefined) {
-        assert(index === this.#committed.length + 1, `5: ${machine.id} applied entry ${index} with a gap`)
+        assert(index === this.#committed.length + 1, () => `5: ${machine.id} applied entry ${index} with a gap`)
         this.#committed.push(entry)
         this.#inForce.committed(entry)
         this.#committedSink(entry)
       } else {
-        assert(isSame(committed, entry), `7: committed entry ${index} is another at ${machine.id}`)
+        assert(isSame(committed, entry), () => `7: committed entry ${index} is another at ${machine.id}`)
       }
     }
     seen.appliedIndex = raft.appliedIndex
@@ -206,7 +214,7 @@ export class RaftChecks {
 /** 2: what a leader had at the end of its log is there as long as its term is. */
 function checkAppendOnly({ id }: Machine, { log, currentTerm }: RaftState, seen: Seen): void {
   const isKept = seen.lastIndex < log.start.index || termAt(log, seen.lastIndex) === seen.lastTerm
-  assert(isKept, `2: ${id} leads term ${currentTerm} and drops entry ${seen.lastIndex} of its own log`)
+  assert(isKept, () => `2: ${id} leads term ${currentTerm} and drops entry ${seen.lastIndex} of its own log`)
 }
 
 /** 17: what the node takes for durable would survive a power cut; with no write under way that is everything. */
@@ -216,14 +224,14 @@ function checkMemoryIsDisk(machine: Machine, { durability, log, currentTerm, vot
   const stored = disk.entryAt(durableIndex)?.term ?? null
   // Until a snapshot is installed the disk has the log of before.
   const isBefore = durableIndex < log.start.index || durableIndex < disk.firstIndex
-  assert(isBefore || stored === termAt(log, durableIndex), `17: ${machine.id} lost entry ${durableIndex}`)
+  assert(isBefore || stored === termAt(log, durableIndex), () => `17: ${machine.id} lost entry ${durableIndex}`)
   if (underWay.length > 0) return
   assert(
     disk.lastIndex === log.lastIndex,
-    `17: the disk of ${machine.id} ends at ${disk.lastIndex}, its log at ${log.lastIndex}`,
+    () => `17: the disk of ${machine.id} ends at ${disk.lastIndex}, its log at ${log.lastIndex}`,
   )
-  assert(disk.hardState.currentTerm === currentTerm, `17: the disk of ${machine.id} is in another term`)
-  assert(disk.hardState.votedFor === votedFor, `17: the disk of ${machine.id} has another vote`)
+  assert(disk.hardState.currentTerm === currentTerm, () => `17: the disk of ${machine.id} is in another term`)
+  assert(disk.hardState.votedFor === votedFor, () => `17: the disk of ${machine.id} has another vote`)
 }
 
 function isSame(a: Entry, b: Entry): boolean {

@@ -28,10 +28,13 @@ export class ReadChecks {
   /** A read at a node that had applied `index` showed `facts`; somebody had been told of `after` before it began. */
   checkRead(read: { lock: LockName; index: Index; after: number; facts: LockFacts }): void {
     const { lock, index, after, facts } = read
-    assert(index >= after, `S6: a read saw entry ${index}, but ${after} was answered before`)
+    assert(index >= after, () => `S6: a read saw entry ${index}, but ${after} was answered before`)
     const history = this.#history.get(lock) ?? []
     const then = history.findLast((change) => change.index <= index)?.facts ?? idle
-    assert(isSame(then, facts), `S6: ${lock} at entry ${index}: read ${textOf(facts)}, but it was ${textOf(then)}`)
+    assert(
+      isSame(then, facts),
+      () => `S6: ${lock} at entry ${index}: read ${textOf(facts)}, but it was ${textOf(then)}`,
+    )
   }
 }
 

@@ -44,7 +44,7 @@ export class ReplicaChecks {
     const theirs = apply(this.#copy, entry)
     if (!isSameData(outcomes, theirs)) {
       const [says, not] = [JSON.stringify(theirs), JSON.stringify(outcomes)]
-      assert(false, `S7: reloaded from records, entry ${index} says ${says}, not ${not}`)
+      assert(false, () => `S7: reloaded from records, entry ${index} says ${says}, not ${not}`)
     }
     const isReload = ++this.#applied % digestEvery === 0
     const isLookedAt = isMark && ++this.#marks % this.#scrutiny.marks === 0
@@ -54,7 +54,7 @@ export class ReplicaChecks {
     if (!isReload) return
     assert(
       digest === digestOf(recordsOf(this.#copy)),
-      `S7: reloaded from records, the state after entry ${index} differs`,
+      () => `S7: reloaded from records, the state after entry ${index} differs`,
     )
     this.#copy = fromRecords(shuffled([...toRecords(this.#copy)], this.#random), this.#reference.limits)
   }
@@ -64,7 +64,7 @@ export class ReplicaChecks {
     const digest = this.#digests.get(index)
     if (digest === undefined || this.#compared.get(member) === index) return
     this.#compared.set(member, index)
-    assert(digest === digestOf(recordsOf(state)), `S7: ${member} differs after entry ${index}`)
+    assert(digest === digestOf(recordsOf(state)), () => `S7: ${member} differs after entry ${index}`)
   }
 
   /** A member has applied all that the reference has: says which record differs. */
@@ -72,7 +72,7 @@ export class ReplicaChecks {
     const [ours, theirs] = [recordsOf(this.#reference), recordsOf(state)]
     const differing = ours.findIndex((record, position) => record !== theirs[position])
     const isEqual = ours.length === theirs.length && differing < 0
-    assert(isEqual, `S7: ${member} differs: ${ours[differing]} is ${theirs[differing]}`)
+    assert(isEqual, () => `S7: ${member} differs: ${ours[differing]} is ${theirs[differing]}`)
   }
 }
 

@@ -54,7 +54,7 @@ export class TimeChecks {
       return
     }
     const counted = clock - known.clock
-    assert(counted <= turnCountsMs, `H5: in one turn the time of ${machine.id} moved by ${counted} ms`)
+    assert(counted <= turnCountsMs, () => `H5: in one turn the time of ${machine.id} moved by ${counted} ms`)
     known.clock = clock
     this.#checkAhead(machine.id, raft, role.termStart)
     checkContact(machine, raft, known.since)
@@ -66,7 +66,7 @@ export class TimeChecks {
     const committed = log.window[commitIndex - windowFirst(log)]
     if (committed === undefined) return
     const ahead = log.lastTime - committed.time
-    assert(ahead <= aheadMs, `H5: ${id} is ${ahead} ms ahead of what is committed`)
+    assert(ahead <= aheadMs, () => `H5: ${id} is ${ahead} ms ahead of what is committed`)
   }
 
   /** Cluster time less real time may fall, while nobody leads or a leader sleeps, but never rise. */
@@ -87,7 +87,7 @@ export class TimeChecks {
       const lead = entry.time - now
       assert(
         least === undefined || lead <= least + roundingMs,
-        `S5: ${id} makes cluster time run ${lead - (least ?? 0)} ms fast`,
+        () => `S5: ${id} makes cluster time run ${lead - (least ?? 0)} ms fast`,
       )
       least = Math.min(lead, least ?? Infinity)
       this.#lead.set(entry, least)
@@ -106,6 +106,6 @@ function checkContact(machine: Machine, raft: RaftState, ledSince: number): void
   const isFresh = now - ledSince <= silentMsMax
   assert(
     isFresh || heard * 2 > raft.members.length,
-    `B51: ${machine.id} leads, and has heard ${heard} of ${raft.members.length}`,
+    () => `B51: ${machine.id} leads, and has heard ${heard} of ${raft.members.length}`,
   )
 }

@@ -50,7 +50,7 @@ export function wipe(script: Script, machine: Machine): Incarnation {
   machine.wipe()
   machine.start()
   script.until(() => failures.has(machine.id), `${machine.id} is refused`)
-  assert(failures.get(machine.id)?.code === 'stranger', `${machine.id} is a stranger`)
+  assert(failures.get(machine.id)?.code === 'stranger', () => `${machine.id} is a stranger`)
   failures.delete(machine.id)
   return incarnationOf(machine)
 }
@@ -74,7 +74,7 @@ export function askToTakeIn(script: Script, machine: Machine, member: Machine): 
 /** Has a wiped machine taken in through `member`, and waits until it counts. */
 export function takeIn(script: Script, machine: Machine, member: Machine): void {
   const answer = askToTakeIn(script, machine, member)
-  assert(answer === 'done', `${machine.id} is taken in, not ${answer}`)
+  assert(answer === 'done', () => `${machine.id} is taken in, not ${answer}`)
   machine.start()
   script.until(() => doesCount(machine), `${machine.id} counts`)
 }
@@ -89,6 +89,6 @@ export function leads({ isUp, node }: Machine): boolean {
 
 function incarnationOf({ id, disk }: Machine): Incarnation {
   const { meta } = disk.durable()
-  assert(meta !== null, `${id} has a name`)
+  assert(meta !== null, () => `${id} has a name`)
   return meta.incarnation
 }

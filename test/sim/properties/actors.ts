@@ -172,7 +172,7 @@ export class Actors {
 
   #actor(name: ClientName): Actor {
     const actor = this.#actors.get(name)
-    assert(actor !== undefined, `there is ${name}`)
+    assert(actor !== undefined, () => `there is ${name}`)
     return actor
   }
 }

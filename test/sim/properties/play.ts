@@ -211,17 +211,17 @@ class Player {
     // Calls that wait are answered in their time, or are granted and let go: nobody renews any more.
     this.#pass(waitMs + 7000)
     const [silent] = this.#actors.unanswered
-    assert(silent === undefined, `L3: a call to ${silent?.kind} was never answered`)
+    assert(silent === undefined, () => `L3: a call to ${silent?.kind} was never answered`)
     for (const machine of machines) {
       this.lines.push(`script.release(${machine.id}, script.hold(${machine.id}, { ttlMs: 600_000 }))`)
       const granted = script.hold(machine, { ttlMs: 600_000 })
       const others = [...script.world.lockChecks.lives.grants.keys()]
       assert(
         others.every((token) => token <= granted.token),
-        `S2: token ${granted.token} is not the greatest`,
+        () => `S2: token ${granted.token} is not the greatest`,
       )
       const reply = script.release(machine, granted)
-      assert(reply.kind === 'outcome' && reply.result.kind === 'released', `L1: ${machine.id} does not release`)
+      assert(reply.kind === 'outcome' && reply.result.kind === 'released', () => `L1: ${machine.id} does not release`)
     }
     this.#readAll()
   }
