@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   existsSync,
   openSync,
   readdirSync,
@@ -23,6 +24,7 @@ process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'))
 const installedMark = 'node_modules/.holdfast-installed'
 const tapMark = 'node_modules/.holdfast-tap-built'
 const compiled = 'build/src/main.js'
+const program = 'build/src/cli/main.js'
 
 // Hashes rather than file times: a fresh clone gives every file the time of the checkout.
 const wanted = createHash('sha256')
@@ -43,6 +45,8 @@ if (
   // What a failed compilation leaves must not look new.
   run('node_modules/.bin/tsc', ['-p', '.'], () => existsSync(compiled) && utimesSync(compiled, 0, 0))
 }
+// npx makes the program executable only the first time that it sees this folder, not after a compilation.
+if (existsSync(program)) chmodSync(program, 0o755)
 if (process.argv.includes('--tap') && !isDone(tapMark)) {
   run('node_modules/.bin/tap', ['build'])
   writeFileSync(tapMark, wanted)

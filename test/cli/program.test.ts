@@ -1,7 +1,8 @@
 // What can be seen without a cluster: help, refusals, completion, and a node that `serve` runs.
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { accessSync, constants, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { bashScript, zshScript } from '../../src/cli/completion.ts'
 import { createProgram } from '../../src/cli/program.ts'
@@ -34,6 +35,11 @@ t.test('there is everything that was promised, and it is said in the help', asyn
 
 t.test('its version is that of the package', async (t) => {
   t.match(await holdfast(t, ['--version']), { code: 0, out: /^\d+\.\d+\.\d+\n$/ })
+})
+
+t.test('what is compiled can be executed, though npx has linked this folder before', (t) => {
+  accessSync(fileURLToPath(new URL('../../src/cli/main.js', import.meta.url)), constants.X_OK)
+  t.end()
 })
 
 t.test('every help shows an example first', async (t) => {
