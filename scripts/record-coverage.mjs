@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 
 const folder = process.env.HOLDFAST_COVERAGE
-if (folder !== undefined && isMainThread) {
+// A busy loop takes half as long again when it is recorded; these play thousands of runs of what single stories run, too.
+const isLong = /sim.(seeds|properties.\w+)\.test\.js$/.test(process.argv[1] ?? '')
+if (folder !== undefined && isMainThread && !isLong) {
   const session = new Session()
   session.connect()
   session.post('Profiler.enable')
