@@ -133,8 +133,8 @@ export class DiskFaults {
 
   /**
    * Writes to the log are lost that were confirmed. Where the leader was told of them, it must see it, and the node meets
-   * nobody else before. Where they were promised and nobody is left who could tell, the disk is taken out: that is beyond
-   * what can be survived.
+   * nobody else before; where a checkpoint is of entries that are gone, the node must see it itself. Where they were
+   * promised and nobody is left who could tell, the disk is taken out: that is beyond what can be survived.
    */
   *#loseLogTail(victim: Machine): Task {
     const { injuries, operator, raftChecks, leader, timeline } = this.#world
@@ -146,10 +146,14 @@ export class DiskFaults {
     victim.crash(this.#random.chance(0.5))
     const { disk } = victim
     const announced = disk.durable().meta?.run
+    const committed = Math.min(disk.durable().lastIndex, raftChecks.lastCommitted)
     if (disk.loseTail('log', this.#random.whole(1, 6)) > 0) {
-      const { hardState, lastIndex, meta } = disk.durable()
-      // A run is stored to be told: who has met it refuses an earlier one.
-      const hasForgotten = raftChecks.promises.hasForgotten(disk.durable()) || meta?.run !== announced
+      const { hardState, lastIndex, meta, state } = disk.durable()
+      // A run is stored to be told: who has met it refuses an earlier one. What a leader had on its own disk it counted, and
+      // acknowledged to nobody.
+      const hasForgotten =
+        raftChecks.promises.hasForgotten(disk.durable()) || meta?.run !== announced || lastIndex < committed
+      const isSelfEvident = state.checkpoint !== null && state.checkpoint.index > lastIndex
       const isWitnessed =
         hardState.currentTerm < currentTerm ? heard > 0 : hardState.currentTerm === currentTerm && lastIndex < heard
       // What nobody was promised may be lost.
@@ -157,7 +161,7 @@ export class DiskFaults {
       if (isWitnessed) {
         raftChecks.promises.excuse(disk.durable())
         yield* this.#meetWitness(victim, leader)
-      } else if (hasForgotten) {
+      } else if (hasForgotten && !isSelfEvident) {
         operator.replaceDisk(victim)
       }
     }

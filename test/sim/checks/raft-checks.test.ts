@@ -6,7 +6,7 @@ import { asIncarnation, asIndex, asIo, asTerm } from '../../../src/ids.ts'
 import type { NodeId } from '../../../src/ids.ts'
 import type { Entry } from '../../../src/raft/entry.ts'
 import type { Message, Standing } from '../../../src/raft/message.ts'
-import { append } from '../../../src/raft/log.ts'
+import { append, startAt } from '../../../src/raft/log.ts'
 import { becomeLeader } from '../../../src/raft/roles.ts'
 import { createRaft } from '../../../src/raft/state.ts'
 import type { RaftState } from '../../../src/raft/state.ts'
@@ -125,8 +125,7 @@ t.test('3 an entry behind a hole, or behind another term, is seen', async (t) =>
   assert(entry !== undefined, 'there is an entry')
   const batch = { meta: null, hardState: null, truncateFrom: null, trimTo: null, installed: null, peers: null }
   checks.written(a, { ...batch, entries: [entry] })
-  raftOf(b).log.spans.unshift({ term: asTerm(0), firstIndex: asIndex(1) })
-  raftOf(b).log.spans.splice(1, Infinity, { term: entry.term, firstIndex: entry.index })
+  b.disk = new MemoryDisk({ schedule: () => {}, random: () => 0, firstIndex: entry.index })
   t.throws(() => checks.written(b, { ...batch, entries: [entry] }), /^3: entry \d+ \d+ follows different terms/)
   const index = asIndex(entry.index + 2)
   t.throws(
@@ -134,6 +133,18 @@ t.test('3 an entry behind a hole, or behind another term, is seen', async (t) =>
     /^3: n\d writes entry \d+ behind a hole/,
   )
 })
+
+t.test(
+  '3 an entry that was asked for before a snapshot took the place of those before it is behind none',
+  async (t) => {
+    const { checks, b, committed } = scene()
+    const entry = committed.at(-1)
+    assert(entry !== undefined, 'there is an entry')
+    startAt(raftOf(b).log, entry.index)
+    const batch = { meta: null, hardState: null, truncateFrom: null, trimTo: null, installed: null, peers: null }
+    t.doesNotThrow(() => checks.written(b, { ...batch, entries: [entry] }))
+  },
+)
 
 t.test('4 a leader without a committed entry is seen', async (t) => {
   const { checks, a, b } = scene()
