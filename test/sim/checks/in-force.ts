@@ -16,11 +16,16 @@ export class DisksInForce {
     if (note?.kind === 'memberReplaced') this.#replaced.push({ index, note })
   }
 
-  /** Whether it is the disk of its member that is in force, as far as is committed anywhere. */
+  /**
+   * Whether it is the disk of its member that is in force, as far as is committed anywhere, and knows it: one that is named
+   * again has counted in its former life, which makes nobody count it now.
+   */
   isCommitted({ id, node, disk }: Machine): boolean {
     const founder = node?.founding?.members.find((member) => member.id === id)?.incarnation
     const last = this.#replaced.findLast(({ note }) => note.member === id)
-    return disk.durable().meta?.incarnation === (last?.note.incarnation ?? founder)
+    const { meta, start } = disk.durable()
+    if (meta === null || meta.incarnation !== (last?.note.incarnation ?? founder)) return false
+    return last === undefined || (meta.counted !== null && Math.max(meta.counted, start.index) >= last.index)
   }
 
   /** By member, for somebody who leads with this log. */
