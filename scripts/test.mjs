@@ -16,8 +16,8 @@ function withCoverage(runTests) {
   const folder = join(process.cwd(), 'node_modules', '.cache', 'holdfast-coverage')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  const recorder = pathToFileURL(join(process.cwd(), 'scripts', 'record-coverage.mjs')).href
-  const options = `${process.env.NODE_OPTIONS ?? ''} --import=${recorder}`.trim()
+  const preload = pathToFileURL(join(process.cwd(), 'scripts', 'test-preload.mjs')).href
+  const options = `${process.env.NODE_OPTIONS ?? ''} --import=${preload}`.trim()
   runTests({ HOLDFAST_COVERAGE: folder, NODE_OPTIONS: options })
   const excluded = filesOfTypes('build/src').flatMap((file) => ['--exclude', file])
   const report = ['report', '--temp-directory', folder, '--reporter', 'text', '--all', '--src', 'build/src']

@@ -7,6 +7,10 @@ import { Session } from 'node:inspector'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 
+// tap would trace the modules of every process, also of those that the tests start, for a feature that is not used here. It
+// doubles what the start of a node costs. This is its switch, and it is read once, after this module has run.
+process.env.__TAPJS_PROCESSINFO_TESTING_NO_REGISTER__ = String(process.pid)
+
 const folder = process.env.HOLDFAST_COVERAGE
 // A busy loop takes half as long again when it is recorded; these play thousands of runs of what single stories run, too.
 const isLong = /sim.(seeds|properties.\w+)\.test\.js$/.test(process.argv[1] ?? '')
